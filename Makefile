@@ -1,0 +1,34 @@
+PYTHON ?= python3
+ifeq ($(OS),Windows_NT)
+BIN := .venv/Scripts
+else
+BIN := .venv/bin
+endif
+
+.PHONY: lab test notebook-test check notebooks clean
+
+lab: .venv/ready  ## set up what is needed and open the curriculum in JupyterLab
+	$(BIN)/jupyter lab --notebook-dir=notebooks $(LAB_OPTIONS)
+
+test: .venv/ready  ## unit tests, then every notebook as a test
+	$(BIN)/python -m pytest
+	$(MAKE) notebook-test
+
+notebook-test: .venv/ready  ## every notebook and solution, executed by nbval
+	$(BIN)/python -m pytest -c notebooks/nbval.ini --rootdir=. notebooks --durations=5
+
+check: .venv/ready  ## lint and format, notebooks included
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+notebooks: .venv/ready  ## re-execute the notebooks in place: make notebooks [NB=notebooks/03_backpropagation.ipynb]
+	$(BIN)/python -m tests.notebook_tools $(NB)
+
+clean:  ## remove what make made; data stays
+	rm -rf .venv .pytest_cache .ruff_cache runs *.egg-info
+
+.venv/ready: requirements.txt constraints.txt pyproject.toml
+	@$(PYTHON) -c "import sys; v = sys.version_info; sys.exit(0 if (3, 10) <= v < (3, 14) else 'Python 3.10 to 3.13 is needed, this is %d.%d. Name another one: make lab PYTHON=python3.12' % v[:2])"
+	@echo "Setting up .venv with TensorFlow and JupyterLab: once, some minutes, 3 GB of disk."
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --constraint constraints.txt --editable .
+	@touch .venv/ready

@@ -1,0 +1,109 @@
+"""Command line: `python -m dlkit doctor | data list | data fetch | data verify | train`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from dlkit import data, doctor, recipes
+from dlkit.data import sources
+
+
+def main(arguments=None):
+    """Runs one command.
+
+    Returns:
+        Exit status: 0 done, 1 something is wrong and was told, 2 misspelt command, 130 stopped with Ctrl-C.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")  # ticks on consoles with an old code page
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options) or 0
+    except (data.DataError, ValueError, OSError) as error:
+        print(f"✗ {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped. What was finished is kept; the same command goes on from there.", file=sys.stderr)
+        return 130
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="python -m dlkit", description="Deep learning, from the neuron to BERT.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    command = commands.add_parser("doctor", help="what works on this machine, and how to mend what does not")
+    command.set_defaults(run=_doctor)
+
+    command = commands.add_parser("data", help="list, fetch or verify the data sets")
+    actions = command.add_subparsers(required=True, metavar="list | fetch | verify")
+    actions.add_parser("list", help="what is here, what is not").set_defaults(run=_data_list)
+    action = actions.add_parser("fetch", help="download into data/, checked")
+    action.add_argument("name", choices=sorted(sources.DOWNLOADS))
+    action.set_defaults(run=_data_fetch)
+    action = actions.add_parser("verify", help="read every file of a data set that is here")
+    action.add_argument("name", nargs="?", choices=data.NAMES)
+    action.set_defaults(run=_data_verify)
+
+    lines = "\n".join(f"  {name:12} {recipe.about}" for name, recipe in recipes.RECIPES.items())
+    command = commands.add_parser(
+        "train",
+        help="train a recipe; the same command goes on after a stop",
+        description=f"Recipes:\n{lines}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("recipe", choices=recipes.RECIPES, metavar="recipe")
+    command.add_argument("--data", metavar="DIR", help="folder with train/<class>/* and test/<class>/*")
+    command.add_argument("--out", metavar="RUN", required=True, help="run folder for results and checkpoints")
+    command.add_argument("--epochs", type=int, metavar="N", help="instead of the recipe's own number")
+    command.add_argument("--seed", type=int, default=0, metavar="N")
+    command.set_defaults(run=_train)
+    return parser
+
+
+def _doctor(options):
+    signs = {"ok": "✓", "note": "–", "fault": "✗"}
+    rows = doctor.report()
+    for state, subject, text in rows:
+        print(f"{signs[state]} {subject:16} {text}")
+    return any(state == "fault" for state, *_ in rows)
+
+
+def _data_list(options):
+    for name in data.NAMES:
+        place = data.locate(name)
+        print(f"{'✓' if place else '–'} {name:10} {place or f'not here → python -m dlkit data fetch {name}'}")
+
+
+def _data_fetch(options):
+    path = sources.fetch(sources.DOWNLOADS[options.name])
+    print(f"✓ {path} is there, and its checksum is right.")
+
+
+def _data_verify(options):
+    names = [options.name] if options.name else [name for name in data.NAMES if data.locate(name)]
+    for name in names:
+        print(f"✓ {data.load(name, real=name != 'shapes10')}")
+
+
+def _train(options):
+    if options.epochs is not None and options.epochs < 1:
+        raise ValueError(f"Expected --epochs of 1 or more. Received: {options.epochs}.")
+    metrics = recipes.train(
+        options.recipe,
+        out=options.out,
+        data_dir=options.data,
+        epochs=options.epochs,
+        seed=options.seed,
+        verbose=1 if sys.stdout.isatty() else 2,
+    )
+    low, high = metrics["accuracy_interval_95"]
+    print(
+        f"✓ test accuracy {metrics['accuracy']:.4f} (95 % interval {low:.3f} to {high:.3f}), "
+        f"{metrics['seconds']:.0f} s of training. Results, pictures and model: {options.out}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""Data sets by name, real where they can be had and an honest stand-in where not; folders of your own images."""
+
+from __future__ import annotations
+
+from dlkit.data import images, sources
+from dlkit.data.dataset import Dataset
+from dlkit.data.images import image_folder
+from dlkit.data.pipeline import pipeline, random_crop_and_flip
+from dlkit.data.readers import DataError
+
+__all__ = ["NAMES", "DataError", "Dataset", "image_folder", "load", "locate", "pipeline", "random_crop_and_flip"]
+
+_LOADERS = {
+    "digits": images.load_digits,
+    "mnist": images.load_mnist,
+    "cifar10": images.load_cifar10,
+    "shapes10": images.load_shapes10,
+}
+NAMES = tuple(_LOADERS)
+
+
+def load(name, *, real=False):
+    """Loads a data set by name: found on disk, else downloaded, else a stand-in that says so.
+
+    Args:
+        name: one of `NAMES`: "digits", "mnist", "cifar10", "shapes10".
+        real: True never falls back to a stand-in.
+
+    Returns:
+        A `Dataset` whose images are uint8, 0 to 255.
+
+    Raises:
+        DataError: when the data found is damaged; or, with `real=True`, when it cannot be had: says how to get it.
+        ValueError: for an unknown name.
+
+    Example:
+        >>> load("digits").train[0].shape
+        (1347, 8, 8)
+    """
+    if name not in _LOADERS:
+        raise ValueError(f'Expected the name of a data set: {", ".join(_LOADERS)}. Received: "{name}".')
+    return _LOADERS[name](real)
+
+
+def locate(name):
+    """Says where a data set would be loaded from, without reading or downloading it.
+
+    Args:
+        name: one of `NAMES`.
+
+    Returns:
+        A text such as "DLKIT_DATA: cifar10", or None when it is not on this machine.
+    """
+    always = {"digits": "scikit-learn", "shapes10": "generated"}
+    if name in always:
+        return always[name]
+    forms = images.CIFAR10_FORMS if name == "cifar10" else images.MNIST_IDX_FORMS + images.MNIST_FORMS
+    found = sources.find(forms)
+    return found and f"{found[0]}: {found[1].name}"

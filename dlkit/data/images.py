@@ -1,0 +1,169 @@
+"""Image data sets: scikit-learn's digits, MNIST, CIFAR-10, their stand-ins, and folders of your own images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from dlkit.data import readers, sources, standins
+from dlkit.data.dataset import Dataset
+from dlkit.data.readers import DataError
+
+
+def image_folder(path, *, image_size=None):
+    """Loads your own images from `path/train/<class>/*` and `path/test/<class>/*`.
+
+    Args:
+        path: the folder that holds `train` and `test`.
+        image_size: (height, width) to resize to; needed when the images differ in size.
+
+    Returns:
+        A `Dataset` whose images are uint8 RGB, in random order within each split (the same order every time).
+
+    Raises:
+        DataError: when the folder or one of its parts is missing, the two parts differ in classes, a class is empty,
+            or files are no images (all are named).
+    """
+    path = Path(path)
+    if missing := [part for part in ("train", "test") if not (path / part).is_dir()]:
+        raise DataError(
+            f"{path} {'lacks ' + ' and '.join(missing) if path.is_dir() else 'does not exist'}. "
+            f"Expected class folders: {path}/train/<class>/<image> and {path}/test/<class>/<image>."
+        )
+    listings = {part: readers.list_image_folder(path / part) for part in ("train", "test")}
+    class_names = listings["train"][2]
+    if listings["test"][2] != class_names:
+        odd = sorted(set(class_names) ^ set(listings["test"][2]))
+        raise DataError(f"{path}: classes must be the same in train and test. In one only: {', '.join(odd)}.")
+    parts = {}
+    for part, (files, labels, _) in listings.items():
+        order = np.random.default_rng(0).permutation(len(files))
+        parts[part] = readers.read_images([files[k] for k in order], image_size=image_size), labels[order]
+    return Dataset(path.name, parts["train"], parts["test"], class_names, "real", "class folders")
+
+
+def load_digits(real):
+    """scikit-learn's 8 x 8 digits, 1,347 for training and 450 held out; always there."""
+    from sklearn import datasets
+    from sklearn.model_selection import train_test_split
+
+    bunch = datasets.load_digits()
+    images = np.round(bunch.images * (255 / 16)).astype("uint8")
+    parts = train_test_split(images, bunch.target, test_size=450, stratify=bunch.target, random_state=0)
+    return Dataset(
+        "digits",
+        (parts[0], parts[2]),
+        (parts[1], parts[3]),
+        [str(digit) for digit in range(10)],
+        "real",
+        "scikit-learn",
+        "Handwritten digits of 13 people (Alpaydin and Kaynak 1998), grey levels 0-16 scaled to 0-255.",
+    )
+
+
+MNIST_IDX_FORMS = tuple(f"{f}t10k-images-idx3-ubyte{end}" for f in ("mnist/", "MNIST/raw/", "") for end in ("", ".gz"))
+MNIST_FORMS = ("mnist.npz", "mnist/mnist.npz")
+_MNIST_ABOUT = "Handwritten digits (LeCun, Cortes and Burges 1998)."
+
+
+def load_mnist(real):
+    """MNIST from idx files or mnist.npz; from the test set alone where nothing else is found."""
+    if found := sources.find(MNIST_IDX_FORMS):
+        return _mnist_from_idx(found[1].parent, found[0])
+    if found := _find_or_fetch("mnist", MNIST_FORMS):
+        x_train, y_train, x_test, y_test = readers.read_npz(found[1], ["x_train", "y_train", "x_test", "y_test"])
+        train, test = (x_train, y_train.astype("int64")), (x_test, y_test.astype("int64"))
+        return _digits_dataset(train, test, "real", found[0], _MNIST_ABOUT)
+    if real:
+        raise _unobtainable("mnist", "mnist.npz, or the idx files train-images-idx3-ubyte.gz and its three companions")
+    _notice("mnist", "scikit-learn's digits, enlarged to 28 x 28 and moved about")
+    digits = load_digits(real)
+    train, test = standins.mnist_like(*digits.train, 8_000), standins.mnist_like(*digits.test, 2_000)
+    about = "Stand-in for MNIST: scikit-learn's 8 x 8 digits enlarged and moved about; no digit is in both parts."
+    return _digits_dataset(train, test, "stand-in", "scikit-learn", about)
+
+
+def _mnist_from_idx(folder, label):
+    from sklearn.model_selection import train_test_split
+
+    def read(part):
+        images, labels = (
+            next((p for p in sorted(folder.glob(f"{part}-{kind}-ubyte*")) if p.suffix in (".gz", "")), None)
+            for kind in ("images-idx3", "labels-idx1")
+        )
+        if images is None or labels is None:
+            lacking = f"{part}-{'images-idx3' if images is None else 'labels-idx1'}-ubyte.gz"
+            raise DataError(f"{folder} lacks {lacking}. Put it beside the others, or take them all away.")
+        images, labels = readers.read_idx(images), readers.read_idx(labels).astype("int64")
+        if images.ndim != 3 or labels.shape != images.shape[:1]:
+            raise DataError(f"{folder}/{part}-*: images of shape {images.shape}, labels of shape {labels.shape}.")
+        return images, labels
+
+    if any(folder.glob("train-images-idx3-ubyte*")):
+        return _digits_dataset(read("train"), read("t10k"), "real", label, _MNIST_ABOUT)
+    images, labels = read("t10k")
+    parts = train_test_split(images, labels, test_size=0.2, stratify=labels, random_state=0)
+    about = _MNIST_ABOUT + " Only the 10,000 of the original test set were found; a fifth of them is held out here."
+    return _digits_dataset((parts[0], parts[2]), (parts[1], parts[3]), "real", label, about)
+
+
+def _digits_dataset(train, test, origin, source, about):
+    return Dataset("mnist", train, test, [str(digit) for digit in range(10)], origin, source, about)
+
+
+CIFAR10_FORMS = (
+    "cifar-10-batches-py",
+    "cifar10/cifar-10-batches-py",
+    "cifar-10-python.tar.gz",
+    "cifar10",
+    "cifar-10-batches-py-target/cifar-10-batches-py",  # Keras 3's cache
+)
+
+
+def load_cifar10(real):
+    """CIFAR-10 from its pickled batches, its archive, class folders, or Keras's cache."""
+    about = "Small photographs of ten kinds of things (Krizhevsky 2009)."
+    found = _find_or_fetch("cifar10", CIFAR10_FORMS)
+    if found and (found[1] / "train").is_dir():
+        folder = image_folder(found[1])
+        return Dataset("cifar10", folder.train, folder.test, folder.class_names, "real", found[0], about)
+    if found:
+        train, test, class_names = readers.read_cifar_batches(found[1])
+        return Dataset("cifar10", train, test, class_names, "real", found[0], about)
+    if real:
+        raise _unobtainable("cifar10", "cifar-10-python.tar.gz, cifar-10-batches-py/, or cifar10/{train,test}/<class>/")
+    _notice("cifar10", "shapes10, drawn by this program")
+    shapes = load_shapes10(real)
+    return Dataset("cifar10", shapes.train, shapes.test, shapes.class_names, "stand-in", "dlkit (generated)", shapes.about)
+
+
+def load_shapes10(real):
+    """The coloured stand-in by its own name; generated even where real images are at hand."""
+    train, test = standins.shapes10(12_000, seed=0), standins.shapes10(3_000, seed=1)
+    about = "Ten kinds of shapes in free colours over cluttered grounds, drawn by dlkit: no photographs."
+    return Dataset("shapes10", train, test, list(standins.SHAPES), "stand-in", "dlkit (generated)", about)
+
+
+def _find_or_fetch(name, forms):
+    """(label, path) of the data on disk, downloaded where that is allowed and works; else None."""
+    if found := sources.find(forms):
+        return found
+    if sources.offline():
+        return None
+    try:
+        return "download", sources.fetch(sources.DOWNLOADS[name])
+    except DataError as error:
+        print(error)
+        return None
+
+
+def _unobtainable(name, forms):
+    return DataError(
+        f"The real {name} was not found and could not be downloaded. Run `python -m dlkit data fetch {name}` with a "
+        f"network, or set DLKIT_DATA to a folder that holds {forms}."
+    )
+
+
+def _notice(name, what):
+    print(f"No {name} found and none downloaded: using a stand-in, {what}.")

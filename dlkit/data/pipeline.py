@@ -1,0 +1,71 @@
+"""From arrays to batches, with the steps in the one right order: cache, shuffle, batch, augment, prefetch."""
+
+from __future__ import annotations
+
+
+def pipeline(images, labels, *, batch_size, training=False, augment=None, seed=0):
+    """Makes a `tf.data.Dataset` of (images, labels) batches.
+
+    The order of the steps is the point. The arrays are in memory already, which is what `cache` would do. Shuffling
+    comes before batching, so that batches differ between epochs; augmentation comes after both, so that every epoch
+    sees new variants; prefetching comes last, so that the next batch is made while the model works on this one.
+
+    Args:
+        images: array of shape (count, ...), any dtype; uint8 pixels stay uint8, models scale them themselves.
+        labels: array of shape (count,).
+        batch_size: images in a batch; the last batch of an epoch may be smaller.
+        training: True shuffles, anew in every epoch, and augments; False keeps the order and leaves images alone.
+        augment: function (images, seed) -> images on a whole batch, such as `random_crop_and_flip`. Training only.
+        seed: the same seed gives the same batches, epoch by epoch.
+
+    Returns:
+        A finite `tf.data.Dataset`; one pass over it is one epoch.
+
+    Raises:
+        ValueError: when images and labels differ in number, or there are none.
+
+    Example:
+        >>> import numpy as np
+        >>> train_ds = pipeline(np.zeros((5, 8, 8)), np.arange(5), batch_size=2)
+        >>> [len(labels) for images, labels in train_ds]
+        [2, 2, 1]
+    """
+    if len(images) != len(labels) or len(images) == 0:
+        raise ValueError(f"Expected as many images as labels, at least one. Received: {len(images)} and {len(labels)}.")
+    import tensorflow as tf  # here, so that reading data does not wait for TensorFlow
+
+    ds = tf.data.Dataset.from_tensor_slices((images, labels))
+    if training:
+        ds = ds.shuffle(len(images), seed=seed, reshuffle_each_iteration=True)
+    ds = ds.batch(batch_size)
+    if training and augment is not None:
+        # Two fresh integers for every batch, different in every epoch, repeatable from the seed.
+        seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
+        ds = tf.data.Dataset.zip(ds, seeds)
+        ds = ds.map(lambda pair, seed: (augment(pair[0], seed), pair[1]), num_parallel_calls=tf.data.AUTOTUNE)
+    return ds.prefetch(tf.data.AUTOTUNE)
+
+
+def random_crop_and_flip(images, seed, *, padding=4):
+    """Shifts each image of a batch by up to `padding` pixels, each way, and mirrors half of them.
+
+    The standard CIFAR-10 augmentation: pad, crop at random, flip (He et al. 2015, arXiv 1512.03385, section 4.2).
+
+    Args:
+        images: tensor of shape (batch, height, width, channels).
+        seed: two integers, as `pipeline` hands them over.
+        padding: pixels of zeros added on each side before cropping back to the old size; 0 only mirrors.
+
+    Returns:
+        Tensor of the same shape and dtype.
+    """
+    import tensorflow as tf
+
+    count, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
+    draws = tf.random.stateless_uniform((2, count), tf.cast(seed, tf.int32), 0, 2 * padding + 1, tf.int32)
+    mirrored = tf.random.stateless_uniform((count,), tf.cast(seed, tf.int32) + 1) < 0.5
+    padded = tf.pad(images, [[0, 0], [padding, padding], [padding, padding], [0, 0]])
+    rows = draws[0][:, None] + tf.range(height)
+    columns = draws[1][:, None] + tf.range(width)
+    columns = tf.where(mirrored[:, None], columns[:, ::-1], columns)
+    return tf.gather(tf.gather(padded, rows, axis=1, batch_dims=1), columns, axis=2, batch_dims=1)

@@ -1,0 +1,169 @@
+"""Where data comes from: found on disk in any of its usual forms, or downloaded, checked and put in place.
+
+The search goes through `DLKIT_DATA`, the project's `data/` folder and Keras's cache, in this order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import os
+import tempfile
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from dlkit import runtime
+from dlkit.data.readers import DataError
+
+TIMEOUT = 10  # seconds without a byte before a source is given up
+
+
+@dataclass(frozen=True)
+class Download:
+    """One file that can be fetched: its name on disk, its SHA-256, its size in bytes, and where it is published."""
+
+    filename: str
+    sha256: str
+    size: int
+    urls: tuple[str, ...]
+
+
+# Checksums: the ones Keras 3 verifies its own downloads of these two files with (keras.datasets).
+DOWNLOADS = {
+    "cifar10": Download(
+        "cifar-10-python.tar.gz",
+        "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+        170_498_071,
+        ("https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",),
+    ),
+    "mnist": Download(
+        "mnist.npz",
+        "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
+        11_490_434,
+        (
+            "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz",
+            "https://s3.amazonaws.com/img-datasets/mnist.npz",
+        ),
+    ),
+}
+
+
+def project_data():
+    """The folder that downloads go to: `data/` of the project, or the current folder's where dlkit is installed."""
+    beside = Path(__file__).resolve().parents[2]
+    return (beside if (beside / "pyproject.toml").exists() else Path.cwd()) / "data"
+
+
+def search_folders():
+    """Folders that may hold data, as (label, path): DLKIT_DATA, the project's data/, Keras's cache; existing ones only.
+
+    Raises:
+        DataError: when DLKIT_DATA names a folder that does not exist, since that is a slip and not a wish.
+    """
+    named = os.environ.get("DLKIT_DATA")
+    if named and not Path(named).is_dir():
+        raise DataError(f"DLKIT_DATA is {named}, which is no folder. Correct the variable or unset it.")
+    keras_home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    places = [("DLKIT_DATA", Path(named) if named else None), ("data/", project_data())]
+    places.append(("Keras's cache", keras_home / "datasets"))
+    return [(label, path) for label, path in places if path is not None and path.is_dir()]
+
+
+def find(patterns):
+    """Finds the first of several relative paths in the search folders.
+
+    Args:
+        patterns: relative paths, best form first, such as ("cifar-10-batches-py", "cifar-10-python.tar.gz").
+
+    Returns:
+        (label, path), such as ("DLKIT_DATA", Path("…/cifar-10-batches-py")), or None.
+    """
+    for label, folder in search_folders():
+        for pattern in patterns:
+            if (folder / pattern).exists():
+                return label, folder / pattern
+    return None
+
+
+def offline():
+    """True when DLKIT_OFFLINE is set to anything but 0: no download is tried."""
+    return os.environ.get("DLKIT_OFFLINE", "0") not in ("", "0")
+
+
+def sha256_of(path):
+    """SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(file)
+
+
+def _digest(file):  # Python 3.10
+    digest = hashlib.sha256()
+    while block := file.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def verify(path, download):
+    """Compares a file with its published checksum.
+
+    Raises:
+        DataError: naming the file and both checksums.
+    """
+    found = sha256_of(path)
+    if found != download.sha256:
+        raise DataError(
+            f"{path}: wrong checksum. Expected SHA-256 {download.sha256}, received {found} "
+            f"({os.path.getsize(path):,} of {download.size:,} bytes). Delete the file and fetch it again."
+        )
+
+
+def fetch(download, folder=None):
+    """Downloads a file, checks it, and only then gives it its name: what has that name is whole.
+
+    Args:
+        download: what to fetch; its sources are tried in order.
+        folder: where to put it; the project's `data/` by default.
+
+    Returns:
+        Path of the verified file. One that is there and right already is kept.
+
+    Raises:
+        DataError: when a file of that name is there but wrong, or when no source delivers; says what each answered.
+    """
+    folder = Path(folder) if folder else project_data()
+    target = folder / download.filename
+    if target.exists():
+        verify(target, download)
+        return target
+    folder.mkdir(parents=True, exist_ok=True)
+    failures = []
+    for url in download.urls:
+        handle, part = tempfile.mkstemp(prefix=f".{download.filename}.", suffix=".part", dir=folder)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                _copy(url, file, download)
+            verify(part, download)
+            os.chmod(part, 0o644)  # mkstemp makes files that others cannot read
+            os.replace(part, target)
+            return target
+        except (DataError, OSError, http.client.HTTPException) as error:  # urllib's errors are OSErrors
+            reason = "wrong content" if isinstance(error, DataError) else error
+            failures.append(f"  {url}: {reason}")
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(part)
+    raise DataError(
+        f"{download.filename} could not be fetched:\n" + "\n".join(failures) + f"\n"
+        f"Try again later, or download it by hand into {folder} or the folder that DLKIT_DATA names."
+    )
+
+
+def _copy(url, file, download):
+    with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
+        blocks = range(0, download.size, 1 << 20)
+        for _ in runtime.progress(blocks, f"{download.filename}, MB"):
+            file.write(answer.read(1 << 20))
+        if answer.read(1):
+            raise DataError(f"{url} sends more than the {download.size:,} bytes expected.")

@@ -1,0 +1,134 @@
+"""Generated data for the days without a network: honest about being generated, good enough to teach with.
+
+`shapes10` draws ten classes of coloured shapes over textured, cluttered grounds. Place, size, tilt and hue are free,
+so neither a colour nor a pixel gives the class away: a model has to find the outline. As in photographs there are
+weak regularities too (most shapes are lighter than their ground and not upside down), so that a linear model gets
+somewhere, an MLP further, and a convolutional network furthest.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+SHAPES = ("circle", "ring", "square", "triangle", "star", "cross", "crescent", "heart", "arrow", "hourglass")
+
+
+def _distance(shape, u, v):
+    """Signed distance (negative inside) to a shape about one unit in radius, at coordinates `u`, `v`."""
+    radius, angle = np.hypot(u, v), np.arctan2(v, u)
+    if shape == "circle":
+        return radius - 0.85
+    if shape == "ring":
+        return np.abs(radius - 0.75) - 0.2
+    if shape == "square":
+        return np.maximum(np.abs(u), np.abs(v)) - 0.75
+    if shape == "triangle":
+        return np.maximum(-v, 0.5 * v + 0.866 * np.abs(u)) - 0.5
+    if shape == "star":
+        return radius - 0.65 - 0.3 * np.cos(5 * angle)
+    if shape == "cross":
+        long, short = np.maximum(np.abs(u), np.abs(v)), np.minimum(np.abs(u), np.abs(v))
+        return np.maximum(long - 0.95, short - 0.27)
+    if shape == "crescent":
+        return np.maximum(radius - 0.95, 0.75 - np.hypot(u - 0.5, v))
+    if shape == "heart":
+        side, up = np.abs(u) * 1.1, v * 1.1 + 0.15
+        return 0.6 * (np.hypot(side, up - 0.75 * np.sqrt(side)) - 0.85)
+    if shape == "arrow":
+        head = np.maximum(u - 0.0 - (0.95 - 1.3 * np.abs(v)), -u)
+        return np.minimum(0.7 * head, np.maximum(np.abs(u + 0.45) - 0.5, np.abs(v) - 0.22))
+    return np.maximum(0.75 * (np.abs(u) - 0.9 * np.abs(v) - 0.06), np.abs(v) - 0.85)  # hourglass
+
+
+def _texture(rng, count, size):
+    """Soft random patterns, shape (count, size, size), roughly in -1 to 1: stripes of any direction, or blotches."""
+    y, x = np.mgrid[0:size, 0:size].astype("float32") / size
+    angle, period, phase = rng.uniform(0, (np.pi, 1, 2 * np.pi), (count, 3)).astype("float32").T[:, :, None, None]
+    stripes = np.sin((x * np.cos(angle) + y * np.sin(angle)) * (6 + 20 * period) + phase)
+    coarse = rng.uniform(-1, 1, (count, 5, 5)).astype("float32")
+    at = np.linspace(0, 4, size)
+    low = np.minimum(at.astype(int), 3)
+    mix = (at - low).astype("float32")
+    rows = coarse[:, low] * (1 - mix)[:, None] + coarse[:, low + 1] * mix[:, None]
+    blotches = rows[:, :, low] * (1 - mix) + rows[:, :, low + 1] * mix
+    return np.where(rng.random((count, 1, 1)) < 0.5, stripes, 1.5 * blotches)
+
+
+def _colour_pairs(rng, count):
+    """Ground and figure colours, at least 0.4 apart in RGB space (0 to 1); the figure is the lighter in 5 of 6."""
+    colours = rng.random((count, 2, 3))
+    while (close := np.linalg.norm(colours[:, 0] - colours[:, 1], axis=1) < 0.4).any():
+        colours[close] = rng.random((close.sum(), 2, 3))
+    lighter_ground = colours[:, 0].sum(axis=1) > colours[:, 1].sum(axis=1)
+    swap = lighter_ground == (rng.random(count) < 5 / 6)
+    colours[swap] = colours[swap, ::-1]
+    return colours.astype("float32")[:, :, None, None, :]
+
+
+def _draw(rng, labels, size):
+    count = len(labels)
+    colours = _colour_pairs(rng, count)
+    ground, figure = (colours[:, k] + 0.18 * _texture(rng, count, size)[..., None] for k in (0, 1))
+    y, x = np.mgrid[0:size, 0:size].astype("float32") * (2 / (size - 1)) - 1
+    for _ in range(4):  # clutter: discs of any colour behind the shape
+        cx, cy, radius = rng.uniform((-1, -1, 0.08), (1, 1, 0.3), (count, 3)).astype("float32").T[:, :, None, None]
+        blob = np.hypot(x - cx, y - cy) < radius
+        ground = np.where(blob[..., None], rng.random((count, 1, 1, 3), dtype="float32"), ground)
+    turn, scale = rng.uniform((-0.7, 0.42), (0.7, 0.75), (count, 2)).astype("float32").T[:, :, None, None]
+    dx, dy = rng.uniform(-0.2, 0.2, (2, count, 1, 1)).astype("float32")
+    u = ((x - dx) * np.cos(turn) + (y - dy) * np.sin(turn)) / scale
+    v = (-(x - dx) * np.sin(turn) + (y - dy) * np.cos(turn)) / scale
+    distance = np.empty_like(u)
+    for index in np.unique(labels):
+        chosen = labels == index
+        distance[chosen] = _distance(SHAPES[index], u[chosen], v[chosen])
+    inside = np.clip(0.5 - distance * scale * size / 2, 0, 1)[..., None]  # one pixel of soft edge
+    image = ground + inside * (figure - ground) + rng.normal(0, 0.08, (count, size, size, 3)).astype("float32")
+    return (np.clip(image, 0, 1) * 255).round().astype("uint8")
+
+
+def shapes10(count, *, seed=0, size=32):
+    """Draws `count` images of ten kinds of shapes, the classes in equal parts and random order.
+
+    Args:
+        count: number of images.
+        seed: the same seed gives the same images.
+        size: width and height in pixels.
+
+    Returns:
+        images, uint8 of shape (count, size, size, 3), and labels, int64 of shape (count,), indices into `SHAPES`.
+
+    Example:
+        >>> images, labels = shapes10(20, seed=1)
+        >>> images.shape, labels.shape
+        ((20, 32, 32, 3), (20,))
+    """
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(np.arange(count) % len(SHAPES))
+    pieces = [_draw(rng, labels[start : start + 1000], size) for start in range(0, count, 1000)]
+    return np.concatenate(pieces) if pieces else np.empty((0, size, size, 3), "uint8"), labels
+
+
+def mnist_like(images, labels, count, *, seed=0):
+    """Makes 28 x 28 digits out of scikit-learn's 8 x 8 ones: enlarged, shifted by up to 3 pixels, scaled and sheared.
+
+    Args:
+        images: uint8 array of shape (n, 8, 8).
+        labels: integers of shape (n,).
+        count: how many to make, drawn from the given ones with repetition.
+        seed: the same seed gives the same images.
+
+    Returns:
+        images, uint8 of shape (count, 28, 28), and labels, int64 of shape (count,).
+    """
+    rng = np.random.default_rng(seed)
+    chosen = rng.integers(0, len(images), count)
+    draws = rng.uniform((-3, -3, 0.85, -0.25), (3, 3, 1.15, 0.25), (count, 4))
+    made = np.empty((count, 28, 28), "uint8")
+    for k, (dx, dy, scale, shear) in enumerate(draws):
+        step = 8 / 20 / scale  # the digit fills 20 of the 28 pixels, as in MNIST
+        matrix = (step, shear * step, 3.5 - (14 + dx) * step - shear * step * 14, 0, step, 3.5 - (14 + dy) * step)
+        picture = Image.fromarray(images[chosen[k]])
+        made[k] = picture.transform((28, 28), Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC)
+    return made, labels[chosen].astype("int64")

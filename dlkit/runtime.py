@@ -1,0 +1,153 @@
+"""Start-up of a lesson or a command: quiet TensorFlow, one seed, the device, its precision, the tier."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import sys
+import tempfile
+import time
+import warnings
+from dataclasses import dataclass
+
+TIERS = ("lesson", "full")
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What `setup` found: where a lesson runs and at what size.
+
+    Attributes:
+        tier: "lesson" (a cell takes less than a minute on two processor cores) or "full" (a GPU, the real size).
+        device: "GPU: <name>" or "CPU".
+        precision: the Keras dtype policy this hardware is good at, such as "mixed_bfloat16". Nothing is set by it:
+            hand it to a model builder that takes `precision`.
+        seed: the seed that NumPy, Python and Keras were given.
+    """
+
+    tier: str
+    device: str
+    precision: str
+    seed: int
+
+    def choose(self, *, lesson, full):
+        """Returns `lesson` or `full`, whichever tier this is: `epochs = rt.choose(lesson=3, full=30)`."""
+        return {"lesson": lesson, "full": full}[self.tier]
+
+
+def setup(seed=0):
+    """Imports TensorFlow without its chatter, sets every seed, and prints one line about where we are.
+
+    Call it first in a notebook or program, before anything imports Keras.
+
+    Args:
+        seed: seed of Python's, NumPy's and Keras's random numbers. On one machine's CPU the same seed gives the same
+            numbers to the last bit; another processor or a GPU rounds differently.
+
+    Returns:
+        A `Runtime`.
+
+    Raises:
+        ValueError: when the variable DLKIT_TIER is neither "lesson" nor "full".
+    """
+    tier = os.environ.get("DLKIT_TIER")
+    if tier is not None and tier not in TIERS:
+        raise ValueError(f'Expected DLKIT_TIER to be "lesson" or "full". Received: "{tier}". Correct or unset it.')
+    with quiet_start():
+        import keras
+
+        device, precision = find_device()
+    # Keras 3.15 warns in every `fit` on a tf.data.Dataset that its own default, shuffle=True, does nothing there.
+    warnings.filterwarnings("ignore", message="`shuffle=True` was passed, but will be ignored")
+    keras.utils.set_random_seed(seed)
+    rt = Runtime(tier or ("full" if device.startswith("GPU") else "lesson"), device, precision, seed)
+    stack = " · ".join(f"{name} {version}" for name, version in versions().items())
+    print(f"{rt.tier} tier · {rt.device} · {stack} · seed {seed}")
+    return rt
+
+
+@contextlib.contextmanager
+def quiet_start():
+    """Holds back what TensorFlow writes to standard error while it starts; gives it out when the start fails.
+
+    Its lines ("oneDNN custom operations are on", "Could not find cuda drivers") come from C++ and obey no Python
+    setting, so the file descriptor itself is redirected for the moment.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def find_device():
+    """Finds the GPU, or the processor when there is none.
+
+    Returns:
+        (device, precision): "GPU: <name>" or "CPU", and the Keras dtype policy it is good at.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        gpus = keras.distribution.list_devices("gpu")
+        return (f"GPU: {gpus[0]}", "mixed_bfloat16") if gpus else ("CPU", _cpu_precision())
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        return "CPU", _cpu_precision()
+    for gpu in gpus:
+        with contextlib.suppress(RuntimeError):  # already in use, so it cannot be changed any more
+            tf.config.experimental.set_memory_growth(gpu, True)
+    details = tf.config.experimental.get_device_details(gpus[0])
+    capability = details.get("compute_capability", (0, 0))
+    precision = "mixed_bfloat16" if capability >= (8, 0) else "mixed_float16" if capability >= (7, 0) else "float32"
+    name = details.get("device_name", "unknown")
+    return f"GPU: {name}" + (f" and {len(gpus) - 1} more" if len(gpus) > 1 else ""), precision
+
+
+def _cpu_precision():
+    """bfloat16 pays on a processor only where it has instructions for it."""
+    try:
+        with open("/proc/cpuinfo") as cpuinfo:
+            flags = next((line for line in cpuinfo if line.startswith("flags")), "")
+    except OSError:  # no Linux
+        return "float32"
+    return "mixed_bfloat16" if {"avx512_bf16", "amx_bf16"} & set(flags.split()) else "float32"
+
+
+def versions():
+    """The versions a result depends on, by name, without importing anything heavy that is not loaded yet."""
+    from importlib.metadata import version
+
+    return {"Python": platform.python_version(), "TensorFlow": version("tensorflow"), "Keras": version("keras")}
+
+
+def progress(items, label):
+    """Goes through `items` and, where a person is watching a terminal, shows how far it is.
+
+    Args:
+        items: a sequence.
+        label: what is being done, such as "reading images".
+
+    Yields:
+        The items. Redirected output and notebooks stay free of progress lines.
+    """
+    watching, start, shown = sys.stderr.isatty(), time.monotonic(), 0.0
+    for index, item in enumerate(items):
+        if watching and (now := time.monotonic()) - start > 1 and now - shown > 0.1:
+            shown = now
+            print(f"\r{label} {index:,}/{len(items):,}", end="", file=sys.stderr, flush=True)
+        yield item
+    if shown:
+        print(f"\r{label} {len(items):,}/{len(items):,}", file=sys.stderr)

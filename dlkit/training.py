@@ -1,0 +1,155 @@
+"""Training that can be stopped at any moment and goes on where it was; the one-cycle schedule."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+
+@keras.saving.register_keras_serializable("dlkit")
+class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
+    """Learning rate that climbs in a straight line to its peak and then falls in a straight line to zero.
+
+    Args:
+        peak: the highest learning rate.
+        steps: training steps in all: batches an epoch times epochs.
+        warmup: share of the steps spent climbing, between 0 and 1.
+
+    Source: Smith and Topin 2017, arXiv 1708.07120, in its simplest form, two straight lines.
+
+    Example:
+        >>> [round(float(OneCycle(peak=1.0, steps=4, warmup=0.5)(step)), 2) for step in range(4)]
+        [0.5, 1.0, 0.67, 0.33]
+    """
+
+    def __init__(self, peak, steps, warmup=0.25):
+        self.peak, self.steps, self.warmup = peak, steps, warmup
+
+    def __call__(self, step):
+        step = keras.ops.cast(step, "float32") + 1  # the first step already moves
+        top = max(self.warmup * self.steps, 1)
+        return self.peak * keras.ops.minimum(step / top, (self.steps + 1 - step) / (self.steps + 1 - top))
+
+    def get_config(self):
+        return {"peak": self.peak, "steps": self.steps, "warmup": self.warmup}
+
+
+@keras.saving.register_keras_serializable("dlkit")
+class SmoothedCrossentropy(keras.losses.Loss):
+    """Cross-entropy of logits against integer labels, with label smoothing.
+
+    Keras offers label smoothing for one-hot labels only; this is that loss for the integers that datasets hold.
+
+    Args:
+        label_smoothing: probability spread evenly over all classes, between 0 and 1.
+
+    Source: Szegedy et al. 2015, arXiv 1512.00567, section 7.
+    """
+
+    def __init__(self, label_smoothing=0.1, name="smoothed_crossentropy", **options):
+        super().__init__(name=name, **options)
+        self.label_smoothing = label_smoothing
+
+    def call(self, y_true, y_pred):
+        one_hot = keras.ops.one_hot(keras.ops.cast(keras.ops.reshape(y_true, (-1,)), "int32"), y_pred.shape[-1])
+        return keras.losses.categorical_crossentropy(
+            one_hot, y_pred, from_logits=True, label_smoothing=self.label_smoothing
+        )
+
+    def get_config(self):
+        return {**super().get_config(), "label_smoothing": self.label_smoothing}
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Saves the whole state of training after every epoch, in one file that is always whole.
+
+    The state is every number that training carries along: weights, the optimizer's moments and step count, the
+    generators behind dropout. It is written beside and renamed, so a kill at any moment leaves the last whole epoch.
+
+    Args:
+        path: the file, ending in `.npz`.
+    """
+
+    def __init__(self, path):
+        super().__init__()
+        self.path, self.history, self._start = Path(path), [], 0.0
+
+    def restore(self, model):
+        """Loads the saved state into a compiled model, if there is any.
+
+        Returns:
+            Number of epochs already done; 0 when nothing was saved.
+
+        Raises:
+            ValueError: when the file belongs to another model or optimizer, or is damaged.
+        """
+        if not self.path.exists():
+            return 0
+        model.optimizer.build(model.trainable_variables)
+        variables = _state(model)
+        try:
+            with np.load(self.path, allow_pickle=False) as saved:
+                self.history = json.loads(str(saved["history"]))
+                values = [saved[f"variable_{k}"] for k in range(len(saved.files) - 1)]
+        except Exception as error:
+            raise ValueError(f"{self.path} is no readable checkpoint: {error}. Delete it to start anew.") from error
+        if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
+            raise ValueError(f"{self.path} belongs to another model. Choose another run folder, or delete it.")
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        return len(self.history)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._start = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.history.append({**{k: float(v) for k, v in logs.items()}, "seconds": time.perf_counter() - self._start})
+        state = {f"variable_{k}": np.asarray(variable) for k, variable in enumerate(_state(self.model))}
+        part = self.path.with_suffix(".part")
+        with open(part, "wb") as file:
+            np.savez(file, history=json.dumps(self.history), **state)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, self.path)
+
+
+def _state(model):
+    return model.variables + model.optimizer.variables
+
+
+def fit(model, train_ds, *, epochs, checkpoint, validation_data=None, callbacks=(), verbose=1):
+    """`model.fit` that goes on from its checkpoint, to the same weights as if it had never stopped.
+
+    The batches of epoch 5 after a restart are the batches that epoch 5 would have had: the dataset's shuffling is
+    moved on by the epochs already done.
+
+    Args:
+        model: a compiled `keras.Model`.
+        train_ds: a finite `tf.data.Dataset` from `data.pipeline(..., training=True)`, made anew with the same seed.
+        epochs: epochs in all, those before the restart included.
+        checkpoint: path of the checkpoint file, ending in `.npz`.
+        validation_data: as for `model.fit`.
+        callbacks: further Keras callbacks.
+        verbose: as for `model.fit`: 0 silent, 1 progress bar, 2 a line an epoch.
+
+    Returns:
+        A list with a dictionary for each epoch: the metrics by Keras's names, and "seconds" of training and validation.
+    """
+    saver = Checkpoint(checkpoint)
+    done = saver.restore(model)
+    for _ in range(done):
+        next(iter(train_ds))  # starting a pass is what draws its random order
+    model.fit(
+        train_ds,
+        epochs=epochs,
+        initial_epoch=done,
+        validation_data=validation_data,
+        callbacks=[*callbacks, saver],
+        verbose=verbose,
+    )
+    return saver.history
