@@ -20,7 +20,7 @@ def claim(sentence, value, *, at_least=None, at_most=None, between=None):
     Example:
         >>> claim("Two and two is four", 2 + 2, between=(4, 4))
         ✓ Two and two is four
-            measured 4 (between 4 and 4)
+            measured 4 (exactly 4)
     """
     bounds = {"at_least": at_least, "at_most": at_most, "between": between}
     given = [name for name, bound in bounds.items() if bound is not None]
@@ -29,8 +29,11 @@ def claim(sentence, value, *, at_least=None, at_most=None, between=None):
     low, high = between if between is not None else (at_least, at_most)
     value = float(value)
     holds = (low is None or value >= low) and (high is None or value <= high)
-    bound = " and ".join(f"{end:g}" for end in between) if between is not None else f"{bounds[given[0]]:g}"
-    measured = f"measured {value:.4g} ({given[0].replace('_', ' ')} {bound})"
+    if between is None:
+        bound = f"{given[0].replace('_', ' ')} {bounds[given[0]]:g}"
+    else:
+        bound = f"between {low:g} and {high:g}" if low != high else f"exactly {low:g}"
+    measured = f"measured {value:.4g} ({bound})"
     if not holds or value != value:
         raise AssertionError(f"✗ {sentence}\n    {measured}")
     print(f"✓ {sentence}\n    {measured}")

@@ -56,12 +56,12 @@ def _texture(rng, count, size):
 
 
 def _colour_pairs(rng, count):
-    """Ground and figure colours, at least 0.4 apart in RGB space (0 to 1); the figure is the lighter in 5 of 6."""
+    """Ground and figure colours, at least 0.35 apart in RGB space (0 to 1); the figure is mostly the lighter."""
     colours = rng.random((count, 2, 3))
-    while (close := np.linalg.norm(colours[:, 0] - colours[:, 1], axis=1) < 0.4).any():
+    while (close := np.linalg.norm(colours[:, 0] - colours[:, 1], axis=1) < 0.35).any():
         colours[close] = rng.random((close.sum(), 2, 3))
     lighter_ground = colours[:, 0].sum(axis=1) > colours[:, 1].sum(axis=1)
-    swap = lighter_ground == (rng.random(count) < 5 / 6)
+    swap = lighter_ground == (rng.random(count) < 0.92)
     colours[swap] = colours[swap, ::-1]
     return colours.astype("float32")[:, :, None, None, :]
 
@@ -69,14 +69,14 @@ def _colour_pairs(rng, count):
 def _draw(rng, labels, size):
     count = len(labels)
     colours = _colour_pairs(rng, count)
-    ground, figure = (colours[:, k] + 0.18 * _texture(rng, count, size)[..., None] for k in (0, 1))
+    ground, figure = (colours[:, k] + 0.2 * _texture(rng, count, size)[..., None] for k in (0, 1))
     y, x = np.mgrid[0:size, 0:size].astype("float32") * (2 / (size - 1)) - 1
     for _ in range(4):  # clutter: discs of any colour behind the shape
         cx, cy, radius = rng.uniform((-1, -1, 0.08), (1, 1, 0.3), (count, 3)).astype("float32").T[:, :, None, None]
         blob = np.hypot(x - cx, y - cy) < radius
         ground = np.where(blob[..., None], rng.random((count, 1, 1, 3), dtype="float32"), ground)
-    turn, scale = rng.uniform((-0.7, 0.42), (0.7, 0.75), (count, 2)).astype("float32").T[:, :, None, None]
-    dx, dy = rng.uniform(-0.2, 0.2, (2, count, 1, 1)).astype("float32")
+    turn, scale = rng.uniform((-0.6, 0.6), (0.6, 0.9), (count, 2)).astype("float32").T[:, :, None, None]
+    dx, dy = rng.uniform(-0.12, 0.12, (2, count, 1, 1)).astype("float32")
     u = ((x - dx) * np.cos(turn) + (y - dy) * np.sin(turn)) / scale
     v = (-(x - dx) * np.sin(turn) + (y - dy) * np.cos(turn)) / scale
     distance = np.empty_like(u)

@@ -1,5 +1,5 @@
 """Model builders: raw inputs in, logits out, uncompiled. Each returns a plain `keras.Model`."""
 
-from dlkit.models.vision import build_classic_cnn, build_mlp, build_small_resnet
+from dlkit.models.vision import build_classic_cnn, build_mlp, build_small_resnet, residual_block
 
-__all__ = ["build_classic_cnn", "build_mlp", "build_small_resnet"]
+__all__ = ["build_classic_cnn", "build_mlp", "build_small_resnet", "residual_block"]

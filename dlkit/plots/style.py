@@ -1,0 +1,59 @@
+"""The one look of all pictures: white ground, seven inches wide, colours that colour-blind readers can tell apart."""
+
+from __future__ import annotations
+
+import contextlib
+
+import matplotlib.pyplot as plt
+
+# Okabe and Ito's colours, which colour-blind readers can tell apart (https://jfly.uni-koeln.de/color, 2008).
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, GREY = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#CC79A7",
+    "#56B4E9",
+    "#F0E442",
+    "#666666",
+)
+COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, GREY)
+WIDTH = 7  # inches
+_STYLE = {
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#999999",
+    "xtick.color": "#444444",
+    "ytick.color": "#444444",
+    "axes.prop_cycle": plt.cycler(color=COLOURS),
+    "figure.constrained_layout.use": True,
+}
+
+
+@contextlib.contextmanager
+def figure(rows=1, columns=1, *, height=3.0, **options):
+    """Opens a figure in the house style, and closes it at the end of the block.
+
+    Args:
+        rows, columns: grid of axes.
+        height: inches; the width is always 7.
+        options: for `matplotlib.pyplot.subplots`.
+
+    Yields:
+        (figure, axes), as `matplotlib.pyplot.subplots` gives them.
+
+    Example:
+        >>> with figure(height=2) as (fig, ax):
+        ...     lines = ax.plot([1, 2, 3])
+    """
+    with plt.rc_context(_STYLE):
+        fig, axes = plt.subplots(rows, columns, figsize=(WIDTH, height), **options)
+        try:
+            yield fig, axes
+        finally:
+            plt.close(fig)

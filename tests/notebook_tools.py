@@ -1,0 +1,125 @@
+"""Reading, executing and importing from notebooks: for the tests, and for `make notebooks`.
+
+    python -m tests.notebook_tools [notebook ...]     re-executes in place, all by default
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import sys
+import time
+import types
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parents[1]
+LESSONS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("[0-9][0-9]_*.ipynb"))
+
+
+def read(path):
+    """The notebook as nbformat's structure, version 4."""
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook):
+    """Cells that hold code."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+
+
+def prose(notebook):
+    """All Markdown of a notebook, joined."""
+    return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+def definitions(path):
+    """A module with the imports, functions, classes and plain constants of a notebook, nothing else of it run.
+
+    Args:
+        path: a notebook.
+
+    Returns:
+        A module whose functions can be called as in the notebook. A name that the notebook defines twice has its
+        last definition.
+    """
+    module = types.ModuleType(Path(path).stem)
+    kept = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
+    for cell in code_cells(read(path)):
+        body = [node for node in ast.parse(cell.source).body if isinstance(node, kept)]
+        exec(compile(ast.Module(body, []), str(path), "exec"), module.__dict__)
+    return module
+
+
+def execute(path):
+    """Runs a notebook from a fresh kernel and saves it in place with its outputs, normalised.
+
+    Args:
+        path: a notebook.
+
+    Returns:
+        (seconds of the whole notebook, seconds of its slowest cell).
+
+    Raises:
+        nbclient.exceptions.CellExecutionError: when a cell fails; the file is left as it was.
+    """
+    from nbclient import NotebookClient
+
+    notebook = read(path)
+    start = time.perf_counter()
+    NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": path.parent}}).execute()
+    seconds = time.perf_counter() - start
+    slowest = max(_cell_seconds(cell) for cell in code_cells(notebook))
+    part = path.with_suffix(".part")
+    nbformat.write(normalise(notebook), part)
+    os.replace(part, path)
+    return seconds, slowest
+
+
+def _cell_seconds(cell):
+    from datetime import datetime
+
+    times = cell.metadata.get("execution", {})
+    ends = [times.get(key) for key in ("iopub.execute_input", "shell.execute_reply")]
+    if None in ends:
+        return 0.0
+    begin, end = (datetime.fromisoformat(text.replace("Z", "+00:00")) for text in ends)
+    return (end - begin).total_seconds()
+
+
+def normalise(notebook):
+    """Keeps what a reader sees and drops what differs between machines and runs: metadata, ids, empty outputs."""
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        }
+    )
+    for number, cell in enumerate(notebook.cells, start=1):
+        cell.id = f"cell-{number:02d}"
+        cell.metadata = nbformat.from_dict({key: cell.metadata[key] for key in ("tags",) if key in cell.metadata})
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if not _is_empty(output)]
+            for output in cell.outputs:
+                output.pop("transient", None)
+                if "text/plain" in output.get("data", {}):
+                    text = re.sub(r"0x[0-9a-f]{6,}", "0x…", output.data["text/plain"])
+                    output.data["text/plain"] = re.sub(r"<Figure size .*>", "<Figure>", text)
+    return notebook
+
+
+def _is_empty(output):
+    return output.output_type == "stream" and not output.text.strip()
+
+
+def main(arguments):
+    paths = [Path(name).resolve() for name in arguments] or [*LESSONS, *SOLUTIONS]
+    for path in paths:
+        seconds, slowest = execute(path)
+        print(f"{path.relative_to(ROOT)}: {seconds:.0f} s, slowest cell {slowest:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
