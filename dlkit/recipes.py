@@ -134,11 +134,14 @@ def train(name, *, out, data_dir=None, epochs=None, seed=0, verbose=1):
     from dlkit import training
 
     train_part, val_part = _split(dataset.train, seed)
-    steps = -(-len(train_part[1]) // recipe.batch_size) * settings["epochs"]
+    steps_per_epoch = -(-len(train_part[1]) // recipe.batch_size)
+    steps = steps_per_epoch * settings["epochs"]
     model = recipe.make(dataset.train[0].shape[1:], len(dataset.class_names), steps, rt.precision)
+    options = {"batch_size": recipe.batch_size, "training": True, "augment": recipe.augment, "seed": seed}
     history = training.fit(
         model,
-        data.pipeline(*train_part, batch_size=recipe.batch_size, training=True, augment=recipe.augment, seed=seed),
+        lambda first_epoch: data.pipeline(*train_part, first_epoch=first_epoch, **options),
+        steps_per_epoch=steps_per_epoch,
         epochs=settings["epochs"],
         checkpoint=out / "checkpoint.npz",
         validation_data=data.pipeline(*val_part, batch_size=500),

@@ -103,6 +103,7 @@ def find_device():
         return (f"GPU: {gpus[0]}", "mixed_bfloat16") if gpus else ("CPU", _cpu_precision())
     import tensorflow as tf
 
+    tf.get_logger().setLevel("ERROR")  # its warnings about retracing tell learners nothing they can use
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
         return "CPU", _cpu_precision()

@@ -122,19 +122,19 @@ def _state(model):
     return model.variables + model.optimizer.variables
 
 
-def fit(model, train_ds, *, epochs, checkpoint, validation_data=None, callbacks=(), verbose=1):
+def fit(
+    model, make_train_ds, *, steps_per_epoch, epochs, checkpoint, validation_data=None, callbacks=(), verbose=1
+):
     """`model.fit` that goes on from its checkpoint, to the same weights as if it had never stopped.
-
-    The batches of epoch 5 after a restart are the batches that epoch 5 would have had: the dataset's shuffling is
-    moved on by the epochs already done.
 
     Args:
         model: a compiled `keras.Model`.
-        train_ds: a finite `tf.data.Dataset` from `data.pipeline(..., training=True)`, made anew with the same seed.
-        epochs: epochs in all, those before the restart included.
+        make_train_ds: function from the number of the first epoch (0 at the start, more after a stop) to an endless
+            dataset that begins with it, such as `lambda first_epoch: data.pipeline(..., first_epoch=first_epoch)`.
+        steps_per_epoch: batches in an epoch.
+        epochs: epochs in all, those before the stop included.
         checkpoint: path of the checkpoint file, ending in `.npz`.
-        validation_data: as for `model.fit`.
-        callbacks: further Keras callbacks.
+        validation_data, callbacks: as for `model.fit`.
         verbose: as for `model.fit`: 0 silent, 1 progress bar, 2 a line an epoch.
 
     Returns:
@@ -142,14 +142,15 @@ def fit(model, train_ds, *, epochs, checkpoint, validation_data=None, callbacks=
     """
     saver = Checkpoint(checkpoint)
     done = saver.restore(model)
-    for _ in range(done):
-        next(iter(train_ds))  # starting a pass is what draws its random order
-    model.fit(
-        train_ds,
-        epochs=epochs,
-        initial_epoch=done,
-        validation_data=validation_data,
-        callbacks=[*callbacks, saver],
-        verbose=verbose,
-    )
+    if done < epochs:
+        model.fit(
+            make_train_ds(done),
+            steps_per_epoch=steps_per_epoch,
+            epochs=epochs,
+            initial_epoch=done,
+            validation_data=validation_data,
+            callbacks=[*callbacks, saver],
+            verbose=verbose,
+            shuffle=False,  # the dataset shuffles itself
+        )
     return saver.history

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def pipeline(images, labels, *, batch_size, training=False, augment=None, seed=0):
+def pipeline(images, labels, *, batch_size, training=False, augment=None, seed=0, first_epoch=None):
     """Makes a `tf.data.Dataset` of (images, labels) batches.
 
     The order of the steps is the point. The arrays are in memory already, which is what `cache` would do. Shuffling
@@ -15,11 +15,15 @@ def pipeline(images, labels, *, batch_size, training=False, augment=None, seed=0
         labels: array of shape (count,).
         batch_size: images in a batch; the last batch of an epoch may be smaller.
         training: True shuffles, anew in every epoch, and augments; False keeps the order and leaves images alone.
-        augment: function (images, seed) -> images on a whole batch, such as `random_crop_and_flip`. Training only.
-        seed: the same seed gives the same batches, epoch by epoch.
+        augment: function (images, seed) -> images on a whole batch, such as `random_crop_and_flip`; seed is a pair of
+            integers, another one for every batch. Training only.
+        seed: the same seed gives the same batches.
+        first_epoch: None makes a dataset of which one pass is one epoch. A number makes an endless one that begins
+            with that epoch, for a training that goes on after a stop: the batches of an epoch depend on the seed and
+            the epoch's number alone. Training only.
 
     Returns:
-        A finite `tf.data.Dataset`; one pass over it is one epoch.
+        A `tf.data.Dataset`.
 
     Raises:
         ValueError: when images and labels differ in number, or there are none.
@@ -34,16 +38,25 @@ def pipeline(images, labels, *, batch_size, training=False, augment=None, seed=0
         raise ValueError(f"Expected as many images as labels, at least one. Received: {len(images)} and {len(labels)}.")
     import tensorflow as tf  # here, so that reading data does not wait for TensorFlow
 
-    ds = tf.data.Dataset.from_tensor_slices((images, labels))
-    if training:
-        ds = ds.shuffle(len(images), seed=seed, reshuffle_each_iteration=True)
-    ds = ds.batch(batch_size)
-    if training and augment is not None:
-        # Two fresh integers for every batch, different in every epoch, repeatable from the seed.
-        seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
-        ds = tf.data.Dataset.zip(ds, seeds)
-        ds = ds.map(lambda pair, seed: (augment(pair[0], seed), pair[1]), num_parallel_calls=tf.data.AUTOTUNE)
-    return ds.prefetch(tf.data.AUTOTUNE)
+    if not training:
+        return tf.data.Dataset.from_tensor_slices((images, labels)).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    with tf.device("CPU"):
+        images, labels = tf.constant(images), tf.constant(labels)
+
+    def one_epoch(epoch):
+        order = tf.random.experimental.stateless_shuffle(tf.range(len(labels)), seed=[seed, epoch])
+        batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size).enumerate()
+        return batches.map(lambda step, rows: batch([epoch, step], rows), num_parallel_calls=tf.data.AUTOTUNE)
+
+    def batch(fresh_seed, rows):
+        chosen = tf.gather(images, rows)
+        return chosen if augment is None else augment(chosen, fresh_seed), tf.gather(labels, rows)
+
+    if first_epoch is None:
+        epochs = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).take(1)  # another one in each pass
+        steps = tf.data.experimental.assert_cardinality(-(-len(labels) // batch_size))
+        return epochs.flat_map(one_epoch).apply(steps).prefetch(tf.data.AUTOTUNE)
+    return tf.data.Dataset.range(first_epoch, 1 << 40).flat_map(one_epoch).prefetch(tf.data.AUTOTUNE)
 
 
 def random_crop_and_flip(images, seed, *, padding=4):
@@ -53,7 +66,7 @@ def random_crop_and_flip(images, seed, *, padding=4):
 
     Args:
         images: tensor of shape (batch, height, width, channels).
-        seed: two integers, as `pipeline` hands them over.
+        seed: a pair of integers, as `pipeline` hands it over.
         padding: pixels of zeros added on each side before cropping back to the old size; 0 only mirrors.
 
     Returns:
@@ -62,8 +75,9 @@ def random_crop_and_flip(images, seed, *, padding=4):
     import tensorflow as tf
 
     count, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
-    draws = tf.random.stateless_uniform((2, count), tf.cast(seed, tf.int32), 0, 2 * padding + 1, tf.int32)
-    mirrored = tf.random.stateless_uniform((count,), tf.cast(seed, tf.int32) + 1) < 0.5
+    seed = tf.cast(seed, tf.int64)
+    draws = tf.random.stateless_uniform((2, count), seed, 0, 2 * padding + 1, tf.int32)
+    mirrored = tf.random.stateless_uniform((count,), seed + [0, 1 << 32]) < 0.5  # a stream of its own
     padded = tf.pad(images, [[0, 0], [padding, padding], [padding, padding], [0, 0]])
     rows = draws[0][:, None] + tf.range(height)
     columns = draws[1][:, None] + tf.range(width)

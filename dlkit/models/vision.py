@@ -111,18 +111,17 @@ def residual_block(x, channels, *, stride=1, name):
 
 
 def build_small_resnet(
-    input_shape, num_classes, *, channels=(16, 64, 128), blocks=1, precision="float32", name="small_resnet"
+    input_shape, num_classes, *, channels=(32, 64, 128), blocks=1, precision="float32", name="small_resnet"
 ):
     """A residual network for 32-pixel images that two processor cores can train while a class watches.
 
-    A 4x4 convolution of stride 2 makes the image small at once, and there are few channels while it is still large,
-    because that is where the time goes. Then stages of residual blocks, each at half the size of the one before, then
-    the mean over the image.
+    A 4x4 convolution of stride 2 makes the image small at once, because time goes where images are large. Then stages
+    of residual blocks, each at half the size of what it gets, then the mean over the image.
 
     Args:
         input_shape: (height, width, channels) of one image; pixels 0 to 255.
         num_classes: number of logits.
-        channels: channels of each stage, one number a stage; the first is also the stem's.
+        channels: channels of the first convolution, and then of each stage.
         blocks: residual blocks in each stage.
         precision: a Keras dtype policy; `runtime.setup().precision` is what the hardware is good at.
         name: the model's name.
@@ -137,13 +136,10 @@ def build_small_resnet(
     with _precision(precision):
         inputs = keras.Input(input_shape, name="pixels")
         x = layers.Rescaling(1 / 64, offset=-2, name="scale")(inputs)
-        x = layers.Conv2D(channels[0], 4, strides=2, padding="same", use_bias=False, name="stem_conv")(x)
-        x = layers.BatchNormalization(momentum=0.9, name="stem_norm")(x)
-        x = layers.ReLU(name="stem_relu")(x)
-        for stage, width in enumerate(channels, start=1):
+        x = layers.Conv2D(channels[0], 4, strides=2, padding="same", activation="relu", name="stem")(x)
+        for stage, width in enumerate(channels[1:], start=1):
             for block in range(1, blocks + 1):
-                stride = 2 if stage > 1 and block == 1 else 1
-                x = residual_block(x, width, stride=stride, name=f"stage_{stage}_block_{block}")
+                x = residual_block(x, width, stride=2 if block == 1 else 1, name=f"stage_{stage}_block_{block}")
         x = layers.GlobalAveragePooling2D(name="mean")(x)
         outputs = layers.Dense(num_classes, dtype="float32", name="logits")(x)
         return keras.Model(inputs, outputs, name=name)

@@ -8,18 +8,20 @@ import numpy as np
 from dlkit.plots.style import BLUE, GREY, RED, figure
 
 
-def show_network(model):
+def show_network(model, *, at_least=0):
     """Draws a network as its layers from left to right, with output shapes and parameter counts.
 
     Everything in the picture is read from the model object.
 
     Args:
         model: a built `keras.Model`.
+        at_least: leaves out layers with fewer parameters; the title counts them all the same.
 
     Returns:
         The figure.
     """
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+    layers = [layer for layer in layers if layer.count_params() >= at_least]
     with figure(height=0.27 * len(layers) + 0.9) as (fig, ax):
         longest = max(layer.count_params() for layer in layers) or 1
         for row, layer in enumerate(layers):
@@ -28,7 +30,8 @@ def show_network(model):
             ax.barh(row, layer.count_params() / longest, color=BLUE, height=0.7)
             ax.text(layer.count_params() / longest + 0.01, row, f"{layer.count_params():,}   → {shape}", va="center")
         ax.set(xlim=(0, 1.35), ylim=(len(layers) - 0.4, -0.6), title=f"{model.name}: {model.count_params():,} parameters")
-        ax.set(xlabel="parameters of the layer, and → the shape of its output for one image")
+        left_out = f"; layers below {at_least:,} parameters left out" if at_least else ""
+        ax.set_xlabel(f"parameters of the layer, and → the shape of its output for one image{left_out}")
         ax.set_xticks([])
         ax.set_yticks([])
         ax.spines[:].set_visible(False)

@@ -1,0 +1,173 @@
+"""load, image_folder, locate: every form of data, and what is said when there is none."""
+
+import gzip
+import shutil
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dlkit import data
+from tests.conftest import write_cifar_batches
+
+
+def test_unknown_names_are_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match='digits, mnist, cifar10, shapes10. Received: "imagenet"'):
+        data.load("imagenet")
+
+
+def test_digits_are_real_and_split_without_overlap():
+    digits = data.load("digits")
+    assert digits.origin == "real"
+    (train_images, train_labels), (test_images, test_labels) = digits.train, digits.test
+    assert train_images.shape == (1347, 8, 8)
+    assert test_images.shape == (450, 8, 8)
+    assert train_images.dtype == np.uint8
+    assert train_images.max() == 255
+    assert sorted(np.bincount(test_labels)) == sorted(np.bincount(test_labels, minlength=10))
+    assert not {image.tobytes() for image in train_images} & {image.tobytes() for image in test_images}
+
+
+def test_the_card_says_what_it_is_without_paths(empty_room):
+    card = repr(data.load("cifar10"))
+    assert card.startswith("cifar10: stand-in, from dlkit (generated)\n")
+    assert "no photographs" in card
+    assert str(empty_room) not in card
+
+
+def test_without_data_a_stand_in_is_announced(empty_room, capsys):
+    for name in ("mnist", "cifar10"):
+        found = data.load(name)
+        assert found.origin == "stand-in"
+        assert f"No {name} found and none downloaded: using a stand-in" in capsys.readouterr().out
+        assert data.locate(name) is None
+
+
+@pytest.mark.parametrize("name", ["mnist", "cifar10"])
+def test_real_never_falls_back_and_says_how_to_get_it(name, empty_room):
+    with pytest.raises(data.DataError, match=f"python -m dlkit data fetch {name}.*DLKIT_DATA"):
+        data.load(name, real=True)
+
+
+def test_the_mnist_stand_in_shares_no_digit_between_its_parts(empty_room):
+    mnist, digits = data.load("mnist"), data.load("digits")
+    assert mnist.train[0].shape == (8000, 28, 28)
+    assert mnist.test[0].shape == (2000, 28, 28)
+    assert set(mnist.train[1]) == set(mnist.test[1]) == set(range(10))
+    assert not {i.tobytes() for i in digits.train[0]} & {i.tobytes() for i in digits.test[0]}
+
+
+def test_cifar_from_pickled_batches(empty_room):
+    test_images = write_cifar_batches(empty_room / "cifar-10-batches-py")
+    cifar = data.load("cifar10", real=True)
+    assert (cifar.origin, cifar.source) == ("real", "DLKIT_DATA")
+    assert cifar.train[0].shape == (20, 32, 32, 3)
+    np.testing.assert_array_equal(cifar.test[0], test_images)
+    assert cifar.class_names[3] == "cat"
+    assert data.locate("cifar10") == "DLKIT_DATA: cifar-10-batches-py"
+
+
+def test_cifar_from_the_archive(empty_room, tmp_path):
+    test_images = write_cifar_batches(tmp_path / "made" / "cifar-10-batches-py")
+    archive = shutil.make_archive(str(tmp_path / "archive"), "gztar", tmp_path / "made")
+    shutil.move(archive, empty_room / "cifar-10-python.tar.gz")
+    np.testing.assert_array_equal(data.load("cifar10").test[0], test_images)
+
+
+def test_cifar_from_class_folders(empty_room, class_folders):
+    shutil.move(class_folders, empty_room / "cifar10")
+    cifar = data.load("cifar10")
+    assert (cifar.name, cifar.origin, cifar.class_names) == ("cifar10", "real", ["dark", "light"])
+
+
+def test_cifar_from_keras_cache(empty_room, tmp_path):
+    write_cifar_batches(tmp_path / "keras" / "datasets" / "cifar-10-batches-py-target" / "cifar-10-batches-py")
+    assert data.load("cifar10").source == "Keras's cache"
+
+
+def write_idx(path, array):
+    header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(header + array.tobytes()))
+
+
+def test_mnist_from_idx_files(empty_room):
+    images = np.random.default_rng(0).integers(0, 256, (60, 28, 28)).astype("uint8")
+    labels = (np.arange(60) % 10).astype("uint8")
+    write_idx(empty_room / "mnist" / "t10k-images-idx3-ubyte.gz", images)
+    write_idx(empty_room / "mnist" / "t10k-labels-idx1-ubyte.gz", labels)
+    only_test = data.load("mnist")
+    assert (len(only_test.train[1]), len(only_test.test[1])) == (48, 12)
+    assert "Only the 10,000 of the original test set" in only_test.about
+    write_idx(empty_room / "mnist" / "train-images-idx3-ubyte.gz", images[:50])
+    with pytest.raises(data.DataError, match=r"lacks train-labels-idx1-ubyte\.gz"):
+        data.load("mnist")
+    write_idx(empty_room / "mnist" / "train-labels-idx1-ubyte.gz", labels[:50])
+    both = data.load("mnist")
+    np.testing.assert_array_equal(both.train[0], images[:50])
+    np.testing.assert_array_equal(both.test[1], labels)
+
+
+def test_mnist_from_npz(empty_room):
+    x, y = np.zeros((3, 28, 28), "uint8"), np.arange(3)
+    np.savez(empty_room / "mnist.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    assert data.load("mnist", real=True).train[0].shape == (3, 28, 28)
+
+
+def test_a_wrong_dlkit_data_is_a_slip_and_told(empty_room, monkeypatch):
+    monkeypatch.setenv("DLKIT_DATA", str(empty_room / "nowhere"))
+    with pytest.raises(data.DataError, match="nowhere, which is no folder"):
+        data.load("cifar10")
+
+
+def test_image_folder_reads_what_is_there(class_folders):
+    photos = data.image_folder(class_folders)
+    images, labels = photos.train
+    assert images.shape == (24, 12, 12, 3)
+    assert photos.class_names == ["dark", "light"]
+    assert ((images.mean(axis=(1, 2, 3)) > 120) == labels).all(), "each image has its own label"
+    assert 0 < labels[:12].sum() < 12, "in random order"
+    np.testing.assert_array_equal(data.image_folder(class_folders).train[0], images)
+
+
+def test_image_folder_says_what_it_expected(tmp_path, class_folders):
+    with pytest.raises(data.DataError, match=r"does not exist. Expected class folders: .*/train/<class>/<image>"):
+        data.image_folder(tmp_path / "nowhere")
+    shutil.rmtree(class_folders / "test" / "light")
+    with pytest.raises(data.DataError, match=r"the same in train and test. In one only: light"):
+        data.image_folder(class_folders)
+    shutil.rmtree(class_folders / "test")
+    with pytest.raises(data.DataError, match="lacks test"):
+        data.image_folder(class_folders)
+
+
+def test_image_folder_names_an_empty_class(class_folders):
+    (class_folders / "train" / "empty").mkdir()
+    with pytest.raises(data.DataError, match="no image in class folder empty"):
+        data.image_folder(class_folders)
+
+
+def test_image_folder_names_every_file_that_is_no_image(class_folders):
+    (class_folders / "train" / "dark" / "text.jpg").write_text("no image")
+    whole = (class_folders / "train" / "dark" / "00.png").read_bytes()
+    (class_folders / "train" / "light" / "cut.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(data.DataError, match="2 of 26 files are no readable images") as refusal:
+        data.image_folder(class_folders)
+    assert "text.jpg" in str(refusal.value)
+    assert "cut.png" in str(refusal.value)
+
+
+def test_uneven_sizes_are_told_and_resized_on_request(class_folders):
+    Image.new("RGB", (20, 10)).save(class_folders / "train" / "dark" / "wide.png")
+    with pytest.raises(data.DataError, match=r"2 sizes.*image_size=\(height, width\)"):
+        data.image_folder(class_folders)
+    assert data.image_folder(class_folders, image_size=(6, 8)).train[0].shape == (25, 6, 8, 3)
+
+
+def test_hidden_and_foreign_files_do_not_count(class_folders):
+    (class_folders / "train" / ".cache").mkdir()
+    (class_folders / "train" / "dark" / ".DS_Store").write_text("")
+    (class_folders / "train" / "dark" / "._00.png").write_text("")
+    (class_folders / "train" / "dark" / "notes.txt").write_text("")
+    assert len(data.image_folder(class_folders).train[1]) == 24

@@ -1,0 +1,147 @@
+"""Files that are damaged or mean harm: each a clear error that names the file."""
+
+import os
+import pickle
+import tarfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dlkit.data import readers
+from tests.conftest import write_cifar_batches
+
+
+@pytest.fixture
+def batches(tmp_path):
+    write_cifar_batches(tmp_path / "cifar-10-batches-py")
+    return tmp_path / "cifar-10-batches-py"
+
+
+class Harmful:
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.marker),)
+
+
+def test_a_pickle_that_runs_code_is_refused_and_nothing_runs(batches, tmp_path):
+    marker = tmp_path / "it ran"
+    (batches / "data_batch_3").write_bytes(pickle.dumps({b"data": Harmful(marker), b"labels": []}))
+    with pytest.raises(readers.DataError, match=r"data_batch_3 is not a readable.*it asks for (posix|nt)\.mkdir"):
+        readers.read_cifar_batches(batches)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("name", ["builtins.eval", "os.system", "numpy.f2py.crackfortran.myeval", "numpy.load"])
+def test_no_global_but_numpys_arrays_is_admitted(batches, name):
+    module, function = name.rsplit(".", 1)
+    (batches / "test_batch").write_bytes(f"c{module}\n{function}\n(S'1'\ntR.".encode())
+    with pytest.raises(readers.DataError, match=f"it asks for {name}"):
+        readers.read_cifar_batches(batches)
+
+
+def test_the_originals_protocol_with_old_numpy_names_is_admitted(batches):
+    old = pickle.dumps({b"data": np.zeros((4, 3072), "uint8"), b"labels": [0, 1, 2, 3]}, protocol=2)
+    assert b"numpy" in old
+    (batches / "test_batch").write_bytes(old.replace(b"numpy._core.multiarray", b"numpy.core.multiarray"))
+    _, (images, labels), _ = readers.read_cifar_batches(batches)
+    assert images.sum() == 0
+    assert labels.tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {b"labels": [1]},
+        {b"data": np.zeros((2, 3072), "uint8"), b"labels": [1]},
+        {b"data": np.zeros((1, 100), "uint8"), b"labels": [1]},
+        {b"data": np.zeros((1, 3072), "float64"), b"labels": [1]},
+        {b"data": np.zeros((1, 3072), "uint8"), b"labels": [10]},
+        {b"data": np.zeros((1, 3072), "uint8"), b"labels": ["cat"]},
+    ],
+)
+def test_batches_of_the_wrong_make_are_named(batches, record):
+    (batches / "data_batch_2").write_bytes(pickle.dumps(record, protocol=2))
+    with pytest.raises(readers.DataError, match="data_batch_2: expected"):
+        readers.read_cifar_batches(batches)
+
+
+def test_missing_and_truncated_batches_are_named(batches):
+    whole = (batches / "test_batch").read_bytes()
+    (batches / "test_batch").write_bytes(whole[:500])
+    with pytest.raises(readers.DataError, match="test_batch is not a readable"):
+        readers.read_cifar_batches(batches)
+    (batches / "test_batch").unlink()
+    with pytest.raises(readers.DataError, match="lacks test_batch"):
+        readers.read_cifar_batches(batches)
+
+
+def test_a_truncated_archive_is_named(batches, tmp_path):
+    archive = tmp_path / "cifar-10-python.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(batches, "cifar-10-batches-py")
+    archive.write_bytes(archive.read_bytes()[:-2000])
+    with pytest.raises(readers.DataError, match=r"cifar-10-python\.tar\.gz is not a whole tar\.gz"):
+        readers.read_cifar_batches(archive)
+    archive.write_text("<html>not found</html>")
+    with pytest.raises(readers.DataError, match="is not a whole"):
+        readers.read_cifar_batches(archive)
+
+
+def test_an_archive_cannot_write_anywhere(batches, tmp_path):
+    archive = tmp_path / "made" / "cifar-10-python.tar.gz"
+    archive.parent.mkdir()
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(batches, "../../escaped")
+    before = sorted(tmp_path.rglob("*"))
+    readers.read_cifar_batches(archive)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("content", [b"", b"\0\0", b"\0\0\x08\x03\0\0\0\x09", b"\0\0\x0d\x01\0\0\0\x01abcd", b"\x1f\x8bbroken"])
+def test_broken_idx_files_are_named(tmp_path, content):
+    (tmp_path / "t10k").write_bytes(content)
+    with pytest.raises(readers.DataError, match="t10k is not a readable idx file"):
+        readers.read_idx(tmp_path / "t10k")
+
+
+def test_npz_with_objects_is_refused(tmp_path):
+    np.savez(tmp_path / "mnist.npz", x_train=np.array([Harmful("no")], dtype=object))
+    with pytest.raises(readers.DataError, match=r"mnist\.npz is not a readable"):
+        readers.read_npz(tmp_path / "mnist.npz", ["x_train"])
+    with pytest.raises(readers.DataError, match="y_train"):
+        readers.read_npz(tmp_path / "mnist.npz", ["y_train"])
+
+
+RED = (200, 30, 30)
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [("RGB", RED), ("RGBA", RED), ("P", RED), ("CMYK", RED), ("L", (81, 81, 81)), ("1", (0, 0, 0)), ("LA", (81, 81, 81))],
+)
+def test_every_kind_of_image_becomes_rgb(tmp_path, mode, expected):
+    suffix = "tif" if mode == "CMYK" else "png"
+    options = {"dither": Image.Dither.NONE} if mode in ("1", "P") else {}
+    picture = Image.new("RGB", (4, 4), RED).convert("L").convert("LA") if mode == "LA" else None
+    (picture or Image.new("RGB", (4, 4), RED).convert(mode, **options)).save(tmp_path / f"a.{suffix}")
+    images = readers.read_images([tmp_path / f"a.{suffix}"])
+    assert images.shape == (1, 4, 4, 3)
+    np.testing.assert_allclose(images[0, 0, 0], expected, atol=25)  # a palette has few reds
+
+
+def test_16_bit_and_transparent_and_turned_images(tmp_path):
+    Image.fromarray(np.full((4, 4), 128 * 256, "uint16")).save(tmp_path / "deep.png")
+    Image.new("RGBA", (4, 4), (0, 0, 0, 0)).save(tmp_path / "clear.png")
+    turned = Image.new("RGB", (4, 4), "black")
+    turned.paste("white", (0, 0, 4, 2))  # the upper half
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held on its side
+    turned.save(tmp_path / "turned.png", exif=exif)
+    deep, clear, turned = readers.read_images([tmp_path / f"{name}.png" for name in ("deep", "clear", "turned")])
+    assert (deep == 128).all()
+    assert (clear == 255).all(), "what is transparent shows white"
+    assert (turned[:, 2:] == 255).all(), "the upper half is now on the right"
+    assert (turned[:, :2] == 0).all()

@@ -1,0 +1,136 @@
+import keras
+import numpy as np
+import pytest
+
+from dlkit import data, models, training
+
+X = np.random.default_rng(0).integers(0, 256, (64, 8, 8)).astype("uint8")
+Y = (X[:, 0, 0] > 127).astype("int64")
+
+
+def make(epochs=4):
+    """A small network with everything that carries state: dropout, batch norm, momentum, a schedule."""
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8)),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Flatten(),
+            keras.layers.Dense(16, activation="relu"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dropout(0.3),
+            keras.layers.Dense(2),
+        ]
+    )
+    optimizer = keras.optimizers.SGD(training.OneCycle(0.1, 8 * epochs), momentum=0.9, nesterov=True)
+    model.compile(optimizer=optimizer, loss=training.SmoothedCrossentropy(), metrics=["accuracy"])
+    return model
+
+
+def fit(model, checkpoint, epochs, callbacks=()):
+    return training.fit(
+        model,
+        lambda first_epoch: data.pipeline(X, Y, batch_size=8, training=True, seed=5, first_epoch=first_epoch),
+        steps_per_epoch=8,
+        epochs=epochs,
+        checkpoint=checkpoint,
+        callbacks=callbacks,
+        verbose=0,
+    )
+
+
+class StopAfter(keras.callbacks.Callback):
+    """What Ctrl-C or a kill does: leaves `fit` in the middle of an epoch."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch, self.now = epoch, 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.now = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.now == self.epoch and batch == 3:
+            raise KeyboardInterrupt
+
+
+def weights(model):
+    return [np.asarray(variable) for variable in model.variables]
+
+
+@pytest.mark.parametrize("stop", [0, 1, 3])
+def test_a_stopped_training_ends_with_the_same_bits(tmp_path, stop):
+    whole = make()
+    history = fit(whole, tmp_path / "whole.npz", 4)
+    stopped = make()
+    with pytest.raises(KeyboardInterrupt):
+        fit(stopped, tmp_path / "run.npz", 4, [StopAfter(stop)])
+    again = make()
+    history_again = fit(again, tmp_path / "run.npz", 4)
+    for a, b in zip(weights(whole), weights(again), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert [epoch["loss"] for epoch in history] == [epoch["loss"] for epoch in history_again]
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_two_runs_give_the_same_bits(tmp_path):
+    runs = []
+    for name in ("a.npz", "b.npz"):
+        model = make()
+        fit(model, tmp_path / name, 2)
+        runs.append(weights(model))
+    for a, b in zip(*runs, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_finished_training_is_not_trained_on(tmp_path):
+    model = make()
+    fit(model, tmp_path / "run.npz", 2)
+    again = make()
+    history = fit(again, tmp_path / "run.npz", 2)
+    assert len(history) == 2
+    for a, b in zip(weights(model), weights(again), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_foreign_or_broken_checkpoint_is_refused_by_name(tmp_path):
+    fit(make(), tmp_path / "run.npz", 1)
+    other = models.build_mlp((8, 8), 2)
+    other.compile(optimizer="adam", loss=training.SmoothedCrossentropy())
+    with pytest.raises(ValueError, match=r"run\.npz belongs to another model"):
+        fit(other, tmp_path / "run.npz", 1)
+    (tmp_path / "run.npz").write_bytes(b"half a file")
+    with pytest.raises(ValueError, match=r"run\.npz is no readable checkpoint.*Delete it to start anew"):
+        fit(make(), tmp_path / "run.npz", 1)
+
+
+def test_the_cycle_climbs_to_its_peak_and_falls_to_almost_nothing():
+    schedule = training.OneCycle(0.4, 100, warmup=0.25)
+    rates = np.array([float(schedule(step)) for step in range(100)])
+    assert rates.argmax() == 24
+    assert rates.max() == pytest.approx(0.4)
+    assert np.allclose(np.diff(rates[:25]), 0.4 / 25)
+    assert (np.diff(rates[24:]) < 0).all()
+    assert 0 < rates[-1] < 0.01
+    again = training.OneCycle.from_config(schedule.get_config())
+    assert float(again(10)) == float(schedule(10))
+
+
+def test_smoothed_cross_entropy_is_keras_with_one_hot_labels():
+    logits = np.random.default_rng(0).normal(size=(6, 5)).astype("float32")
+    labels = np.array([0, 1, 2, 3, 4, 0])
+    expected = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.2)(np.eye(5)[labels], logits)
+    for shaped in (labels, labels[:, None]):
+        found = training.SmoothedCrossentropy(label_smoothing=0.2)(shaped, logits)
+        assert float(found) == pytest.approx(float(expected), abs=1e-6)
+    plain = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, logits)
+    assert float(training.SmoothedCrossentropy(0.0)(labels, logits)) == pytest.approx(float(plain), abs=1e-6)
+
+
+def test_a_saved_model_brings_schedule_and_loss_along(tmp_path):
+    model = make()
+    model.fit(X, Y, verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert isinstance(again.loss, training.SmoothedCrossentropy)
+    assert again.optimizer.get_config()["learning_rate"]["config"]["peak"] == 0.1
