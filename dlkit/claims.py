@@ -1,4 +1,4 @@
-"""Statements about results that are tested where they are made: each notebook's sentences stay true or the build fails."""
+"""Sentences about results, tested where they stand: they stay true or the build fails."""
 
 from __future__ import annotations
 

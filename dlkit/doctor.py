@@ -47,7 +47,7 @@ def _device():
     with runtime.quiet_start():
         device, precision = runtime.find_device()
     gpu = device.startswith("GPU")
-    hint = '' if gpu else '; with an NVIDIA GPU → python -m pip install "tensorflow[and-cuda]"'
+    hint = "" if gpu else '; with an NVIDIA GPU → python -m pip install "tensorflow[and-cuda]"'
     slow = "float32: no 16-bit arithmetic that would pay here, nothing to do"
     return [
         ("ok" if gpu else "note", "device", f"{device}, {os.cpu_count()} cores{hint}"),

@@ -1,4 +1,4 @@
-"""From logits to an honest number: probabilities, accuracy with its interval, the table by class, the worst mistakes."""
+"""From logits to an honest number: probabilities, accuracy and its interval, classes, worst mistakes."""
 
 from __future__ import annotations
 

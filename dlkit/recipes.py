@@ -147,7 +147,9 @@ def train(name, *, out, data_dir=None, epochs=None, seed=0, verbose=1):
         validation_data=data.pipeline(*val_part, batch_size=500),
         verbose=verbose,
     )
-    return _finish(out, model, dataset, history, {**settings, "device": rt.device, "precision": model.dtype_policy.name})
+    return _finish(
+        out, model, dataset, history, {**settings, "device": rt.device, "precision": model.dtype_policy.name}
+    )
 
 
 def _split(part, seed):

@@ -122,9 +122,7 @@ def _state(model):
     return model.variables + model.optimizer.variables
 
 
-def fit(
-    model, make_train_ds, *, steps_per_epoch, epochs, checkpoint, validation_data=None, callbacks=(), verbose=1
-):
+def fit(model, make_train_ds, *, steps_per_epoch, epochs, checkpoint, validation_data=None, callbacks=(), verbose=1):
     """`model.fit` that goes on from its checkpoint, to the same weights as if it had never stopped.
 
     Args:

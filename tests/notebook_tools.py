@@ -1,11 +1,13 @@
 """Reading, executing and importing from notebooks: for the tests, and for `make notebooks`.
 
-    python -m tests.notebook_tools [notebook ...]     re-executes in place, all by default
+python -m tests.notebook_tools [notebook ...]     re-executes in place, all by default
 """
 
 from __future__ import annotations
 
 import ast
+import base64
+import io
 import os
 import re
 import sys
@@ -14,6 +16,7 @@ import types
 from pathlib import Path
 
 import nbformat
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 LESSONS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -69,7 +72,9 @@ def execute(path):
 
     notebook = read(path)
     start = time.perf_counter()
-    NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": path.parent}}).execute()
+    NotebookClient(
+        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": path.parent}}
+    ).execute()
     seconds = time.perf_counter() - start
     slowest = max(_cell_seconds(cell) for cell in code_cells(notebook))
     part = path.with_suffix(".part")
@@ -104,10 +109,28 @@ def normalise(notebook):
             cell.outputs = [output for output in cell.outputs if not _is_empty(output)]
             for output in cell.outputs:
                 output.pop("transient", None)
+                if "image/png" in output.get("data", {}):
+                    output.data["image/png"] = _smaller(output.data["image/png"])
                 if "text/plain" in output.get("data", {}):
                     text = re.sub(r"0x[0-9a-f]{6,}", "0x…", output.data["text/plain"])
                     output.data["text/plain"] = re.sub(r"<Figure size .*>", "<Figure>", text)
     return notebook
+
+
+def _smaller(png):
+    """A picture without the alpha channel nobody sees; drawings, which have few colours, with a palette.
+
+    Matplotlib's PNGs would make a notebook with photographs three times as large.
+    """
+    picture = Image.open(io.BytesIO(base64.b64decode(png)))
+    if picture.mode != "RGBA":  # done already
+        return png
+    picture = picture.convert("RGB")
+    if picture.getcolors(4096):
+        picture = picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    file = io.BytesIO()
+    picture.save(file, "PNG", optimize=True)
+    return base64.b64encode(file.getvalue()).decode()
 
 
 def _is_empty(output):

@@ -20,7 +20,7 @@ def test_unknown_names_are_refused_with_the_known_ones():
 def test_digits_are_real_and_split_without_overlap():
     digits = data.load("digits")
     assert digits.origin == "real"
-    (train_images, train_labels), (test_images, test_labels) = digits.train, digits.test
+    (train_images, _), (test_images, test_labels) = digits.train, digits.test
     assert train_images.shape == (1347, 8, 8)
     assert test_images.shape == (450, 8, 8)
     assert train_images.dtype == np.uint8

@@ -13,9 +13,7 @@ def passes(ds, count):
 
 
 def training_ds(seed=0):
-    return data.pipeline(
-        IMAGES, LABELS, batch_size=8, training=True, augment=data.random_crop_and_flip, seed=seed
-    )
+    return data.pipeline(IMAGES, LABELS, batch_size=8, training=True, augment=data.random_crop_and_flip, seed=seed)
 
 
 def test_evaluation_keeps_order_and_images():
@@ -35,7 +33,9 @@ def test_training_epochs_differ_in_order_and_in_augmentation():
 
 
 def test_the_same_seed_gives_the_same_epochs_and_another_seed_others():
-    for (images, labels), (images_again, labels_again) in zip(passes(training_ds(), 3), passes(training_ds(), 3), strict=True):
+    for (images, labels), (images_again, labels_again) in zip(
+        passes(training_ds(), 3), passes(training_ds(), 3), strict=True
+    ):
         np.testing.assert_array_equal(images, images_again)
         np.testing.assert_array_equal(labels, labels_again)
     assert (passes(training_ds(seed=1), 1)[0][1] != passes(training_ds(), 1)[0][1]).any()

@@ -61,7 +61,9 @@ def test_the_network_is_drawn_from_the_model():
 
 
 def test_wires_show_every_number():
-    fig = plots.show_wires([[1.0, 2.0], [0.25]], [np.array([[0.5], [-0.5]])], [[0.1, 0.2], [0.3]], [np.array([[7.0], [8.0]])])
+    fig = plots.show_wires(
+        [[1.0, 2.0], [0.25]], [np.array([[0.5], [-0.5]])], [[0.1, 0.2], [0.3]], [np.array([[7.0], [8.0]])]
+    )
     assert {"1.00", "2.00", "0.25", "0.50", "-0.50", "+7.00", "+8.00", "+0.30"} <= set(texts(fig))
 
 

@@ -100,7 +100,9 @@ def test_an_archive_cannot_write_anywhere(batches, tmp_path):
     assert sorted(tmp_path.rglob("*")) == before
 
 
-@pytest.mark.parametrize("content", [b"", b"\0\0", b"\0\0\x08\x03\0\0\0\x09", b"\0\0\x0d\x01\0\0\0\x01abcd", b"\x1f\x8bbroken"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\0\0", b"\0\0\x08\x03\0\0\0\x09", b"\0\0\x0d\x01\0\0\0\x01abcd", b"\x1f\x8bbroken"]
+)
 def test_broken_idx_files_are_named(tmp_path, content):
     (tmp_path / "t10k").write_bytes(content)
     with pytest.raises(readers.DataError, match="t10k is not a readable idx file"):
@@ -120,7 +122,15 @@ RED = (200, 30, 30)
 
 @pytest.mark.parametrize(
     ("mode", "expected"),
-    [("RGB", RED), ("RGBA", RED), ("P", RED), ("CMYK", RED), ("L", (81, 81, 81)), ("1", (0, 0, 0)), ("LA", (81, 81, 81))],
+    [
+        ("RGB", RED),
+        ("RGBA", RED),
+        ("P", RED),
+        ("CMYK", RED),
+        ("L", (81, 81, 81)),
+        ("1", (0, 0, 0)),
+        ("LA", (81, 81, 81)),
+    ],
 )
 def test_every_kind_of_image_becomes_rgb(tmp_path, mode, expected):
     suffix = "tif" if mode == "CMYK" else "png"

@@ -71,7 +71,9 @@ def test_two_trainings_give_the_same_bits(finished, tmp_path):
     for epoch, epoch_before in zip(metrics["history"], before["history"], strict=True):
         assert epoch["loss"] == epoch_before["loss"]
         assert epoch["val_accuracy"] == epoch_before["val_accuracy"]
-    weights = [keras.models.load_model(folder / "model.keras").get_weights() for folder in (finished[0], tmp_path / "again")]
+    weights = [
+        keras.models.load_model(folder / "model.keras").get_weights() for folder in (finished[0], tmp_path / "again")
+    ]
     for a, b in zip(*weights, strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -122,7 +124,9 @@ def test_every_recipe_runs_and_saves_a_model_that_loads(class_folders, tmp_path)
 
     rng = np.random.default_rng(0)
     big = {part: rng.integers(0, 256, (20, 32, 32, 3)).astype("uint8") for part in ("train", "test")}
-    dataset = data.Dataset("tiny", *((big[p], np.arange(20) % 2) for p in ("train", "test")), ["a", "b"], "real", "here")
+    dataset = data.Dataset(
+        "tiny", *((big[p], np.arange(20) % 2) for p in ("train", "test")), ["a", "b"], "real", "here"
+    )
     for name in recipes.RECIPES:
         out = tmp_path / name
         with pytest.MonkeyPatch.context() as patch:
@@ -136,7 +140,9 @@ def test_missing_data_is_told_at_once_with_what_was_expected(tmp_path):
     done = run("train", "cifar10-cnn", "--data", "/nonexistent", "--out", tmp_path / "run")
     seconds = time.monotonic() - start
     assert done.returncode == 1
-    assert done.stderr.startswith("✗ /nonexistent does not exist. Expected class folders: /nonexistent/train/<class>/<image>")
+    assert done.stderr.startswith(
+        "✗ /nonexistent does not exist. Expected class folders: /nonexistent/train/<class>/<image>"
+    )
     assert not (tmp_path / "run").exists()
     assert seconds < 2, "before TensorFlow is loaded"
 
@@ -175,7 +181,17 @@ def test_doctor_gives_a_tick_or_the_next_step_for_everything(empty_room, capsys)
     assert main(["doctor"]) == 0
     lines = capsys.readouterr().out.splitlines()
     subjects = [line[2:18].strip() for line in lines]
-    for subject in ("Python", "tensorflow", "keras", "device", "mixed precision", "memory", "disk", "cifar10", "network"):
+    for subject in (
+        "Python",
+        "tensorflow",
+        "keras",
+        "device",
+        "mixed precision",
+        "memory",
+        "disk",
+        "cifar10",
+        "network",
+    ):
         assert subject in subjects
     for line in lines:
         assert line.startswith("✓") or "→" in line or "nothing to do" in line, line

@@ -31,9 +31,10 @@ class Dataset:
 
     def __repr__(self):
         shape = " x ".join(str(size) for size in self.train[0].shape[1:])
+        pixels = f"{shape}, {self.train[0].dtype}"
         return (
             f"{self.name}: {self.origin}, from {self.source}\n"
-            f"  {len(self.train[0]):,} training and {len(self.test[0]):,} test images of {shape}, {self.train[0].dtype}\n"
+            f"  {len(self.train[1]):,} training and {len(self.test[1]):,} test images of {pixels}\n"
             f"  {len(self.class_names)} classes: {', '.join(self.class_names)}\n"
             f"  {self.about}"
         )

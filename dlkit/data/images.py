@@ -135,7 +135,9 @@ def load_cifar10(real):
         raise _unobtainable("cifar10", "cifar-10-python.tar.gz, cifar-10-batches-py/, or cifar10/{train,test}/<class>/")
     _notice("cifar10", "shapes10, drawn by this program")
     shapes = load_shapes10(real)
-    return Dataset("cifar10", shapes.train, shapes.test, shapes.class_names, "stand-in", "dlkit (generated)", shapes.about)
+    return Dataset(
+        "cifar10", shapes.train, shapes.test, shapes.class_names, "stand-in", "dlkit (generated)", shapes.about
+    )
 
 
 def load_shapes10(real):

@@ -89,7 +89,9 @@ def _cifar_batch(batch, file):
             raise ValueError(f"data of type {rows.dtype}, labels of shape {labels.shape}")
         images = np.ascontiguousarray(rows.reshape(len(labels), 3, 32, 32).transpose(0, 2, 3, 1))
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{file}: expected uint8 rows of 3,072 pixels and as many labels. Received: {error}.") from error
+        raise DataError(
+            f"{file}: expected uint8 rows of 3,072 pixels and as many labels. Received: {error}."
+        ) from error
     if len(labels) and not 0 <= labels.min() <= labels.max() <= 9:
         raise DataError(f"{file}: expected labels from 0 to 9. Received: {labels.min()} to {labels.max()}.")
     return images, labels
@@ -140,7 +142,9 @@ def read_npz(path, names):
         with np.load(path, allow_pickle=False) as arrays:
             return [arrays[name] for name in names]
     except Exception as error:  # zipfile and NumPy raise many kinds for a damaged file
-        raise DataError(f"{path} is not a readable .npz with {names}: {error}. Delete it and fetch it again.") from error
+        raise DataError(
+            f"{path} is not a readable .npz with {names}: {error}. Delete it and fetch it again."
+        ) from error
 
 
 def list_image_folder(folder):
@@ -201,7 +205,9 @@ def read_images(files, *, image_size=None):
     with ThreadPoolExecutor(2) as pool:
         pieces = [files[start : start + 500] for start in range(0, len(files), 500)]
         parts = pool.map(lambda piece: [decode(file) for file in piece], pieces)
-        images = [image for part in runtime.progress(_Sized(parts, len(pieces)), "reading images, part") for image in part]
+        images = [
+            image for part in runtime.progress(_Sized(parts, len(pieces)), "reading images, part") for image in part
+        ]
     if broken:
         more = f"\n  and {len(broken) - 20} more" if len(broken) > 20 else ""
         raise DataError(

@@ -42,7 +42,9 @@ def accuracy(student):
         if np.isclose(float(value), wrong):
             return hint
     if not np.isclose(float(value), 0.8):
-        return f"on five images with four right this gives {float(value):.3g}; is argmax taken over axis 1, the classes?"
+        return (
+            f"on five images with four right this gives {float(value):.3g}; is argmax taken over axis 1, the classes?"
+        )
     if not np.isclose(float(student(labels[:1], probs[:1])), 1.0):
         return "right for five images, wrong for one; is the number of images written into the function?"
     # Four classes with all probabilities below one half: the largest one still decides.
@@ -53,7 +55,7 @@ def accuracy(student):
 
 @checker("00.smallest_hidden_layer")
 def smallest_hidden_layer(measured):
-    """The student's own measurements: {hidden units: accuracy}. Checked for method, since the numbers are the seed's."""
+    """The student's measurements, {hidden units: accuracy}: checked for method, since the numbers are the seed's."""
     if not isinstance(measured, dict) or not all(isinstance(units, (int, np.integer)) for units in measured):
         return "give your measurements as a dictionary from hidden units to accuracy, such as {8: 0.91}"
     values = np.array([float(value) for value in measured.values()])

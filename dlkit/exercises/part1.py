@@ -56,7 +56,9 @@ def tanh_layer_gradient(student):
         return "tanh is taken twice: with a = tanh(z), the slope is 1 − a², not 1 − tanh(a)²"
     for (name, value), got in zip(right.items(), found, strict=True):
         if not np.allclose(got.reshape(value.shape), value):
-            return f"{name} does not match finite differences; write the forward pass line by line and go back through it"
+            return (
+                f"{name} does not match finite differences; write the forward pass line by line and go back through it"
+            )
     return None
 
 
@@ -65,10 +67,10 @@ def flipped_sign(answer):
     """What the loss does when the update adds the gradient: one of four words, chosen before running."""
     words = ("falls", "stays", "rises", "oscillates")
     if not isinstance(answer, str) or answer.strip().lower() not in words:
-        return f"choose one of {', '.join(words)}, as a text: prediction = \"stays\""
+        return f'choose one of {", ".join(words)}, as a text: prediction = "stays"'
     hints = {
         "falls": "adding the gradient walks uphill; run the cell and look",
         "stays": "the weights do move, and the gradient is the direction of fastest growth; run the cell and look",
-        "oscillates": "a step too long oscillates; a step in the wrong direction does not come back. Run the cell and look",
+        "oscillates": "a step too long oscillates; one in the wrong direction does not come back. Run the cell",
     }
     return hints.get(answer.strip().lower())

@@ -78,5 +78,5 @@ def five_points(measured):
     if seconds > 60:
         return f"the budget is 60 s of training, this took {seconds:.0f} s; where does the time go?"
     if after - before < 0.05:
-        return f"{(after - before) * 100:+.1f} points; one change at a time, keep what helps: more epochs, a wider stage, a peak"
+        return f"{(after - before) * 100:+.1f} points; change one thing at a time, keep what helps"
     return None

@@ -26,7 +26,7 @@ def show_images(images, titles=None, *, columns=10, title_colours=None, heading=
         for ax in axes.flat:
             ax.axis("off")
         for k, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
-            ax.imshow(image, cmap="gray_r" if image.ndim == 2 else None)
+            ax.imshow(image, cmap="gray_r" if image.ndim == 2 else None, interpolation="nearest")
             if titles is not None:
                 ax.set_title(titles[k], fontsize=8, color=title_colours[k] if title_colours else "black")
         fig.suptitle(heading, fontsize=10)

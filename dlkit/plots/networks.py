@@ -29,7 +29,9 @@ def show_network(model, *, at_least=0):
             ax.text(-0.02, row, layer.name, ha="right", va="center", transform=ax.get_yaxis_transform())
             ax.barh(row, layer.count_params() / longest, color=BLUE, height=0.7)
             ax.text(layer.count_params() / longest + 0.01, row, f"{layer.count_params():,}   → {shape}", va="center")
-        ax.set(xlim=(0, 1.35), ylim=(len(layers) - 0.4, -0.6), title=f"{model.name}: {model.count_params():,} parameters")
+        ax.set(
+            xlim=(0, 1.35), ylim=(len(layers) - 0.4, -0.6), title=f"{model.name}: {model.count_params():,} parameters"
+        )
         left_out = f"; layers below {at_least:,} parameters left out" if at_least else ""
         ax.set_xlabel(f"parameters of the layer, and → the shape of its output for one image{left_out}")
         ax.set_xticks([])
@@ -52,7 +54,9 @@ def show_wires(activations, weights, activation_gradients=None, weight_gradients
         The figure.
     """
     with figure(height=4.2) as (fig, ax):
-        places = [(layer, (np.arange(len(values))[::-1] + 0.5) / len(values)) for layer, values in enumerate(activations)]
+        places = [
+            (layer, (np.arange(len(values))[::-1] + 0.5) / len(values)) for layer, values in enumerate(activations)
+        ]
         for gap, matrix in enumerate(weights):
             for (row, column), weight in np.ndenumerate(matrix):
                 y0, y1 = places[gap][1][row], places[gap + 1][1][column]

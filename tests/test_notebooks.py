@@ -1,0 +1,211 @@
+"""What every notebook keeps to, and the functions written in notebooks, tested on their own."""
+
+import ast
+import json
+import re
+import statistics
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.notebook_tools import LESSONS, ROOT, SOLUTIONS, code_cells, definitions, normalise, prose, read
+
+LESSON = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+EVERY = pytest.mark.parametrize("path", [*LESSONS, *SOLUTIONS], ids=lambda path: "/".join(path.parts[-2:]))
+HEADINGS = ("## Setup", "## What we saw", "## Exercises", "## Where next")
+
+
+@LESSON
+class TestLesson:
+    def test_skeleton(self, path):
+        notebook = read(path)
+        number = path.stem[:2]
+        title = notebook.cells[0].source.splitlines()[0]
+        assert re.fullmatch(rf"# {number} · .*\?", title), "the title is a question"
+        assert "**After this lesson you can**" in notebook.cells[0].source
+        assert re.search(
+            r"\*\*Time:\*\* .*about .* (minutes|hour).*\d+ s on two processor cores", notebook.cells[0].source
+        )
+        places = [prose(notebook).find(heading) for heading in HEADINGS]
+        assert -1 not in places, HEADINGS[places.index(-1)]
+        assert places == sorted(places)
+        assert "> **Guess.**" in prose(notebook)
+
+    def test_setup_comes_first(self, path):
+        assert code_cells(read(path))[0].source == "from dlkit import runtime\n\nrt = runtime.setup(seed=0)"
+
+    def test_settings_stand_in_one_cell_with_reasons(self, path):
+        tagged = [cell for cell in code_cells(read(path)) if "parameters" in cell.metadata.get("tags", [])]
+        assert len(tagged) == 1
+        for line in tagged[0].source.splitlines():
+            assert re.match(r"\w+ = .*  # \S", line), line
+
+    def test_cells_are_short(self, path):
+        lengths = [len(list(filter(str.strip, cell.source.splitlines()))) for cell in code_cells(read(path))]
+        assert statistics.median(lengths) <= 7
+        assert sum(length > 15 for length in lengths) <= len(lengths) / 10
+        assert max(lengths) <= 25
+
+    def test_claims_are_made_and_shown(self, path):
+        cells = code_cells(read(path))
+        made = [cell for cell in cells if re.search(r"^claim\(", cell.source, re.MULTILINE)]
+        assert sum(cell.source.count("\nclaim(") + cell.source.startswith("claim(") for cell in made) >= 3
+        for cell in made:
+            text = "".join(output.get("text", "") for output in cell.outputs)
+            assert "✓ " in text
+            assert "measured " in text
+
+    def test_links_lead_somewhere(self, path):
+        planned = re.compile(r"(0[0-9]|1[0-9]|2[0-6])_[a-z0-9_]+\.ipynb")
+        for target in re.findall(r"\]\(([^)#]+)\)", prose(read(path))):
+            if not target.startswith("http"):
+                assert (path.parent / target).exists() or planned.fullmatch(target), target
+
+    def test_has_a_solution_notebook(self, path):
+        assert (path.parent / "solutions" / path.name) in SOLUTIONS
+
+
+@EVERY
+class TestEveryNotebook:
+    def test_executed_once_from_top_to_bottom(self, path):
+        counts = [cell.execution_count for cell in code_cells(read(path))]
+        assert counts == list(range(1, len(counts) + 1))
+
+    def test_no_chatter_no_tracebacks_no_paths(self, path):
+        for cell in code_cells(read(path)):
+            for output in cell.outputs:
+                assert output.output_type != "error"
+                assert output.get("name") != "stderr", output.get("text")
+                said = json.dumps(
+                    output.get("text") or {k: v for k, v in output.get("data", {}).items() if "text" in k}
+                )
+                assert "WARNING" not in said
+                assert not re.search(r"(/home/|/root/|/tmp/|/Users/|[A-Z]:\\\\Users)", said), said
+
+    def test_outputs_were_made_on_real_data(self, path):
+        text = json.dumps([cell.outputs for cell in code_cells(read(path))])
+        assert "stand-in" not in text
+
+    def test_small_and_normal(self, path):
+        assert path.stat().st_size < 500_000
+        assert normalise(read(path)) == read(path), "run make notebooks"
+
+    def test_lines_fit_a_screen(self, path):
+        for cell in code_cells(read(path)):
+            for line in cell.source.splitlines():
+                assert len(line) <= 88 or "http" in line, line
+
+    def test_no_shell_no_magic_no_star(self, path):
+        for cell in code_cells(read(path)):
+            assert not re.search(r"^\s*[!%]", cell.source, re.MULTILINE)
+            assert "import *" not in cell.source
+
+    def test_no_global_name_means_two_things(self, path):
+        """A function or model keeps its name: it is defined once."""
+        seen = {}
+        for cell in code_cells(read(path)):
+            for node in ast.parse(cell.source).body:
+                if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                    assert node.name not in seen, node.name
+                    seen[node.name] = node
+
+
+def test_solutions_are_right():
+    for path in SOLUTIONS:
+        said = [o.get("text", "") for cell in code_cells(read(path)) for o in cell.outputs]
+        verdicts = re.findall(r"^\d\d\.\w+: .*$", "".join(said), re.MULTILINE)
+        assert len(verdicts) == 3
+        assert all(verdict.endswith("✓ right") for verdict in verdicts), verdicts
+
+
+def test_the_lesson_shows_untouched_stubs():
+    for path in LESSONS:
+        said = "".join(o.get("text", "") for cell in code_cells(read(path)) for o in cell.outputs)
+        assert len(re.findall(r"^\d\d\.\w+: not attempted yet$", said, re.MULTILINE)) == 3
+
+
+def test_the_readme_lists_every_notebook():
+    readme = (ROOT / "README.md").read_text()
+    for path in LESSONS:
+        assert f"(notebooks/{path.name})" in readme
+
+
+# --- the code written in notebooks
+
+
+@pytest.fixture(scope="module")
+def backpropagation():
+    return definitions(ROOT / "notebooks" / "03_backpropagation.ipynb")
+
+
+def random_problem(rng, batch=6, inputs=3, hidden=5, outputs=1):
+    weights = [rng.normal(size=s) for s in ((inputs, hidden), (hidden,), (hidden, outputs), (outputs,))]
+    return rng.normal(size=(batch, inputs)), weights
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_backward_agrees_with_nudging_and_with_gradient_tape(backpropagation, seed):
+    rng = np.random.default_rng(seed)
+    x, weights = random_problem(rng)
+    y = rng.random((6, 1))
+    by_hand = backpropagation.backward(x, y, weights)
+    nudged = backpropagation.numerical_gradients(
+        lambda: backpropagation.mse(backpropagation.forward(x, weights)[-1], y), weights
+    )
+    variables = [tf.Variable(values) for values in weights]
+    with tf.GradientTape() as tape:
+        hidden = tf.nn.relu(x @ variables[0] + variables[1])
+        loss = tf.reduce_mean((tf.sigmoid(hidden @ variables[2] + variables[3]) - y) ** 2)
+    taped = tape.gradient(loss, variables)
+    for a, b, c in zip(by_hand, nudged, taped, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+        np.testing.assert_allclose(a, c, atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_mlps_backward_agrees_with_nudging_and_with_gradient_tape(backpropagation, seed):
+    rng = np.random.default_rng(seed)
+    x, weights = random_problem(rng, outputs=4)
+    y = rng.integers(0, 4, 6)
+    by_hand = backpropagation.mlp_backward(x, y, weights)
+    nudged = backpropagation.numerical_gradients(lambda: backpropagation.cross_entropy(x, y, weights), weights)
+    variables = [tf.Variable(values) for values in weights]
+    with tf.GradientTape() as tape:
+        logits = tf.nn.relu(x @ variables[0] + variables[1]) @ variables[2] + variables[3]
+        loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
+    taped = tape.gradient(loss, variables)
+    assert float(loss) == pytest.approx(backpropagation.cross_entropy(x, y, weights), abs=1e-12)
+    for a, b, c in zip(by_hand, nudged, taped, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+        np.testing.assert_allclose(a, c, atol=1e-12)
+
+
+def test_softmax_does_not_overflow(backpropagation):
+    np.testing.assert_allclose(backpropagation.softmax(np.array([[1001.0, 1002, 1003]])).sum(), 1)
+
+
+def test_the_finite_difference_check_would_find_a_planted_mistake(backpropagation):
+    rng = np.random.default_rng(0)
+    x, weights = random_problem(rng)
+    y = rng.random((6, 1))
+    right = backpropagation.backward(x, y, weights)
+    for mistake in ("turned", "twice"):
+        wrong = backpropagation.backward_with(mistake, x, y, weights)
+        assert backpropagation.largest_difference(right, wrong) > 1e-3
+    np.testing.assert_allclose(backpropagation.backward_with("none", x, y, weights)[0], right[0])
+
+
+def test_two_runs_of_a_training_in_numpy_give_the_same_bits(backpropagation):
+    def train():
+        rng = np.random.default_rng(0)
+        x, y = rng.random((100, 64)), rng.integers(0, 10, 100)
+        weights = backpropagation.initial_weights(64, 16, 10, rng)
+        losses = [backpropagation.train_epoch(x, y, weights, 32, 0.1, rng) for _ in range(3)]
+        return losses, weights
+
+    (losses, weights), (losses_again, weights_again) = train(), train()
+    assert losses == losses_again
+    assert losses[-1] < losses[0]
+    for a, b in zip(weights, weights_again, strict=True):
+        np.testing.assert_array_equal(a, b)
