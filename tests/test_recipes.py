@@ -140,9 +140,8 @@ def test_missing_data_is_told_at_once_with_what_was_expected(tmp_path):
     done = run("train", "cifar10-cnn", "--data", "/nonexistent", "--out", tmp_path / "run")
     seconds = time.monotonic() - start
     assert done.returncode == 1
-    assert done.stderr.startswith(
-        "✗ /nonexistent does not exist. Expected class folders: /nonexistent/train/<class>/<image>"
-    )
+    assert done.stderr.startswith("✗ /nonexistent does not exist. Expected a folder with train/<class>/<image>")
+    assert "python -m dlkit data fetch cifar10" in done.stderr
     assert not (tmp_path / "run").exists()
     assert seconds < 2, "before TensorFlow is loaded"
 
