@@ -124,8 +124,8 @@ def train(name, *, out, data_dir=None, epochs=None, seed=0, verbose=1):
     recipe, out = RECIPES[name], Path(out)
     if data_dir and not Path(data_dir).is_dir():
         raise data.DataError(
-            f"{data_dir} does not exist. Expected a folder with train/<class>/<image> and test/<class>/<image>. To train "
-            f"on {recipe.dataset} leave --data out; `python -m dlkit data fetch {recipe.dataset}` gets it."
+            f"{data_dir} does not exist. Expected a folder with train/<class>/<image> and test/<class>/<image>. "
+            f"To train on {recipe.dataset} leave --data out; `python -m dlkit data fetch {recipe.dataset}` gets it."
         )
     dataset = data.image_folder(data_dir) if data_dir else data.load(recipe.dataset)
     settings = {"recipe": name, "epochs": epochs or recipe.epochs, "batch_size": recipe.batch_size, "seed": seed}
