@@ -134,21 +134,23 @@ def versions():
     return {"Python": platform.python_version(), "TensorFlow": version("tensorflow"), "Keras": version("keras")}
 
 
-def progress(items, label):
+def progress(items, label, total=None):
     """Goes through `items` and, where a person is watching a terminal, shows how far it is.
 
     Args:
-        items: a sequence.
+        items: an iterable.
         label: what is being done, such as "reading images".
+        total: number of items; `len(items)` by default.
 
     Yields:
         The items. Redirected output and notebooks stay free of progress lines.
     """
+    total = len(items) if total is None else total
     watching, start, shown = sys.stderr.isatty(), time.monotonic(), 0.0
-    for index, item in enumerate(items):
+    for done, item in enumerate(items):
         if watching and (now := time.monotonic()) - start > 1 and now - shown > 0.1:
             shown = now
-            print(f"\r{label} {index:,}/{len(items):,}", end="", file=sys.stderr, flush=True)
+            print(f"\r{label} {done:,}/{total:,}", end="", file=sys.stderr, flush=True)
         yield item
     if shown:
-        print(f"\r{label} {len(items):,}/{len(items):,}", file=sys.stderr)
+        print(f"\r{label} {total:,}/{total:,}", file=sys.stderr)

@@ -202,12 +202,11 @@ def read_images(files, *, image_size=None):
         except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError, SyntaxError) as error:
             broken.append(f"  {file}: {error}")
 
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(2) as pool:  # a task for 500 files, since one for each costs more than the decoding
         pieces = [files[start : start + 500] for start in range(0, len(files), 500)]
-        parts = pool.map(lambda piece: [decode(file) for file in piece], pieces)
-        images = [
-            image for part in runtime.progress(_Sized(parts, len(pieces)), "reading images, part") for image in part
-        ]
+        decoded = pool.map(lambda piece: [decode(file) for file in piece], pieces)
+        parts = runtime.progress(decoded, "reading images, in 500s:", len(pieces))
+        images = [image for part in parts for image in part]
     if broken:
         more = f"\n  and {len(broken) - 20} more" if len(broken) > 20 else ""
         raise DataError(
@@ -221,19 +220,6 @@ def read_images(files, *, image_size=None):
             "Pass image_size=(height, width) to resize them."
         )
     return np.stack(images)
-
-
-class _Sized:
-    """An iterator of known length, for a progress line."""
-
-    def __init__(self, items, length):
-        self._items, self._length = items, length
-
-    def __iter__(self):
-        return iter(self._items)
-
-    def __len__(self):
-        return self._length
 
 
 def _decode(file, image_size):
