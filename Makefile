@@ -15,7 +15,7 @@ test: .venv/ready  ## unit tests, then every notebook as a test
 	$(MAKE) notebook-test
 
 notebook-test: .venv/ready  ## every notebook and solution, executed by nbval
-	$(BIN)/python -m pytest -c notebooks/nbval.ini --rootdir=. notebooks --durations=5
+	$(BIN)/python -m pytest -c tests/nbval.ini --rootdir=. notebooks --durations=5
 
 check: .venv/ready  ## lint and format, notebooks included
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
