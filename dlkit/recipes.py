@@ -128,6 +128,7 @@ def train(name, *, out, data_dir=None, epochs=None, seed=0, verbose=1):
             f"To train on {recipe.dataset} leave --data out; `python -m dlkit data fetch {recipe.dataset}` gets it."
         )
     dataset = data.image_folder(data_dir) if data_dir else data.load(recipe.dataset)
+    print(dataset)
     settings = {"recipe": name, "epochs": epochs or recipe.epochs, "batch_size": recipe.batch_size, "seed": seed}
     settings["data"] = _fingerprint(dataset)
     _claim_folder(out, settings)
