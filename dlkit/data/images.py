@@ -40,7 +40,7 @@ def image_folder(path, *, image_size=None):
     for part, (files, labels, _) in listings.items():
         order = np.random.default_rng(0).permutation(len(files))
         parts[part] = readers.read_images([files[k] for k in order], image_size=image_size), labels[order]
-    return Dataset(path.name, parts["train"], parts["test"], class_names, "real", "class folders")
+    return Dataset(path.name, parts["train"], parts["test"], class_names, "real", "class folders", "Your own images.")
 
 
 def load_digits(real):
