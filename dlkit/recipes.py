@@ -39,26 +39,20 @@ class Recipe:
     augment: Callable | None = None
 
 
-def _digits_mlp(input_shape, num_classes, steps, precision):
-    import keras
+def _with_adam(builder, learning_rate, **options):
+    """A `make` for a model of `dlkit.models`, by its builder's name, trained with Adam and cross-entropy."""
 
-    from dlkit import models
+    def make(input_shape, num_classes, steps, precision):
+        import keras
 
-    model = models.build_mlp(input_shape, num_classes, hidden=(64,))
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer=keras.optimizers.Adam(0.003), loss=loss, metrics=["accuracy"])
-    return model
+        from dlkit import models
 
+        model = getattr(models, builder)(input_shape, num_classes, **options)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(optimizer=keras.optimizers.Adam(learning_rate), loss=loss, metrics=["accuracy"])
+        return model
 
-def _cifar10_cnn(input_shape, num_classes, steps, precision):
-    import keras
-
-    from dlkit import models
-
-    model = models.build_classic_cnn(input_shape, num_classes)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer=keras.optimizers.Adam(0.001), loss=loss, metrics=["accuracy"])
-    return model
+    return make
 
 
 def _cifar10_fast(input_shape, num_classes, steps, precision):
@@ -76,14 +70,14 @@ RECIPES = {
     "digits-mlp": Recipe(
         "an MLP on scikit-learn's digits, to see that everything works",
         "digits",
-        _digits_mlp,
+        _with_adam("build_mlp", 0.003, hidden=(64,)),
         epochs=30,  # a few seconds in all
         batch_size=32,
     ),
     "cifar10-cnn": Recipe(
         "the classic small CNN of many tutorials",
         "cifar10",
-        _cifar10_cnn,
+        _with_adam("build_classic_cnn", 0.001),
         epochs=10,  # it overfits from here on
         batch_size=32,  # with Adam's default rate, larger batches learn less in ten epochs
     ),

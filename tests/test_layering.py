@@ -1,4 +1,4 @@
-"""Data flows one way through dlkit, and the module list in DESIGN's order is kept by imports, lines and names."""
+"""Data flows one way through dlkit, nothing is imported upward, modules stay short and documented."""
 
 import ast
 from pathlib import Path

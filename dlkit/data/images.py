@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -126,18 +127,14 @@ def load_cifar10(real):
     about = "Small photographs of ten kinds of things (Krizhevsky 2009)."
     found = _find_or_fetch("cifar10", CIFAR10_FORMS)
     if found and (found[1] / "train").is_dir():
-        folder = image_folder(found[1])
-        return Dataset("cifar10", folder.train, folder.test, folder.class_names, "real", found[0], about)
+        return replace(image_folder(found[1]), name="cifar10", source=found[0], about=about)
     if found:
         train, test, class_names = readers.read_cifar_batches(found[1])
         return Dataset("cifar10", train, test, class_names, "real", found[0], about)
     if real:
         raise _unobtainable("cifar10", "cifar-10-python.tar.gz, cifar-10-batches-py/, or cifar10/{train,test}/<class>/")
     _notice("cifar10", "shapes10, drawn by this program")
-    shapes = load_shapes10(real)
-    return Dataset(
-        "cifar10", shapes.train, shapes.test, shapes.class_names, "stand-in", "dlkit (generated)", shapes.about
-    )
+    return replace(load_shapes10(real), name="cifar10")
 
 
 def load_shapes10(real):
