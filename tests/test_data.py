@@ -6,7 +6,6 @@ import struct
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from dlkit import data
 from tests.conftest import write_cifar_batches
@@ -123,55 +122,3 @@ def test_a_wrong_dlkit_data_is_a_slip_and_told(empty_room, monkeypatch):
     monkeypatch.setenv("DLKIT_DATA", str(empty_room / "nowhere"))
     with pytest.raises(data.DataError, match="nowhere, which is no folder"):
         data.load("cifar10")
-
-
-def test_image_folder_reads_what_is_there(class_folders):
-    photos = data.image_folder(class_folders)
-    images, labels = photos.train
-    assert images.shape == (24, 12, 12, 3)
-    assert photos.class_names == ["dark", "light"]
-    assert ((images.mean(axis=(1, 2, 3)) > 120) == labels).all(), "each image has its own label"
-    assert 0 < labels[:12].sum() < 12, "in random order"
-    np.testing.assert_array_equal(data.image_folder(class_folders).train[0], images)
-
-
-def test_image_folder_says_what_it_expected(tmp_path, class_folders):
-    with pytest.raises(data.DataError, match=r"does not exist. Expected class folders: .*/train/<class>/<image>"):
-        data.image_folder(tmp_path / "nowhere")
-    shutil.rmtree(class_folders / "test" / "light")
-    with pytest.raises(data.DataError, match=r"the same in train and test. In one only: light"):
-        data.image_folder(class_folders)
-    shutil.rmtree(class_folders / "test")
-    with pytest.raises(data.DataError, match="lacks test"):
-        data.image_folder(class_folders)
-
-
-def test_image_folder_names_an_empty_class(class_folders):
-    (class_folders / "train" / "empty").mkdir()
-    with pytest.raises(data.DataError, match="no image in class folder empty"):
-        data.image_folder(class_folders)
-
-
-def test_image_folder_names_every_file_that_is_no_image(class_folders):
-    (class_folders / "train" / "dark" / "text.jpg").write_text("no image")
-    whole = (class_folders / "train" / "dark" / "00.png").read_bytes()
-    (class_folders / "train" / "light" / "cut.png").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(data.DataError, match="2 of 26 files are no readable images") as refusal:
-        data.image_folder(class_folders)
-    assert "text.jpg" in str(refusal.value)
-    assert "cut.png" in str(refusal.value)
-
-
-def test_uneven_sizes_are_told_and_resized_on_request(class_folders):
-    Image.new("RGB", (20, 10)).save(class_folders / "train" / "dark" / "wide.png")
-    with pytest.raises(data.DataError, match=r"2 sizes.*image_size=\(height, width\)"):
-        data.image_folder(class_folders)
-    assert data.image_folder(class_folders, image_size=(6, 8)).train[0].shape == (25, 6, 8, 3)
-
-
-def test_hidden_and_foreign_files_do_not_count(class_folders):
-    (class_folders / "train" / ".cache").mkdir()
-    (class_folders / "train" / "dark" / ".DS_Store").write_text("")
-    (class_folders / "train" / "dark" / "._00.png").write_text("")
-    (class_folders / "train" / "dark" / "notes.txt").write_text("")
-    assert len(data.image_folder(class_folders).train[1]) == 24

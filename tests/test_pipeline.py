@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from dlkit import data
+from dlkit.data import augment
 
 IMAGES = np.random.default_rng(0).integers(1, 256, (50, 12, 12, 3)).astype("uint8")
 LABELS = np.arange(50)
@@ -14,6 +16,23 @@ def passes(ds, count):
 
 def training_ds(seed=0):
     return data.pipeline(IMAGES, LABELS, batch_size=8, training=True, augment=data.random_crop_and_flip, seed=seed)
+
+
+def test_images_are_enlarged_last_in_training_and_evaluation():
+    seen = []
+
+    def watch(images, seed):
+        seen.append(tuple(images.shape[1:]))
+        return images
+
+    options = {"batch_size": 8, "image_size": (24, 36)}
+    ((images, _),) = passes(data.pipeline(IMAGES, LABELS, **options), 1)
+    np.testing.assert_array_equal(images, tf.image.resize(IMAGES, (24, 36)))
+    ((trained, order),) = passes(data.pipeline(IMAGES, LABELS, training=True, augment=watch, **options), 1)
+    assert seen == [(12, 12, 3)], "augmentation sees the images at their own size"
+    np.testing.assert_array_equal(trained, images[order])
+    assert trained.dtype == np.float32
+    assert trained.max() > 100, "pixels are still 0 to 255"
 
 
 def test_evaluation_keeps_order_and_images():
@@ -92,3 +111,87 @@ def test_without_padding_it_only_mirrors():
     mirrored = (flipped == IMAGES[:, :, ::-1]).all(axis=(1, 2, 3))
     assert (kept | mirrored).all()
     assert 10 < mirrored.sum() < 40
+
+
+# --- random_affine against the generator whose settings it takes over
+
+
+def moved(image, **settings):
+    """`image` of shape (height, width, channels) after one affine change; settings as for _affine_transforms."""
+    neutral = {"angle": 0.0, "right": 0.0, "down": 0.0, "shear": 0.0, "zoom_x": 1.0, "zoom_y": 1.0, "mirror": 1.0}
+    settings = {name: tf.constant([value], tf.float32) for name, value in {**neutral, **settings}.items()}
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=image[None],
+        transforms=augment._affine_transforms(*image.shape[:2], **settings),
+        output_shape=image.shape[:2],
+        interpolation="BILINEAR",
+        fill_mode="NEAREST",
+        fill_value=0.0,
+    )[0].numpy()
+
+
+@pytest.mark.filterwarnings("ignore:Please import `affine_transform`")
+@pytest.mark.parametrize("seed", range(5))
+def test_an_affine_change_equals_the_legacy_generators(seed):
+    from tensorflow.keras.preprocessing.image import apply_affine_transform
+
+    rng = np.random.default_rng(seed)
+    image = rng.integers(0, 256, (12, 12, 3)).astype("float32")
+    theta, shear = rng.uniform(-20, 20), rng.uniform(-10, 10)
+    tx, ty = rng.uniform(-2.4, 2.4, 2)
+    zx, zy = rng.uniform(0.8, 1.2, 2)
+    expected = apply_affine_transform(image, theta, tx, ty, shear, zx, zy, 0, 1, 2, order=1)
+    settings = {"angle": np.radians(theta), "right": tx, "down": ty, "shear": np.radians(shear)}
+    settings |= {"zoom_x": zx, "zoom_y": zy}
+    np.testing.assert_allclose(moved(image, **settings), expected, atol=0.05)
+    np.testing.assert_allclose(moved(image, **settings, mirror=-1.0), expected[:, ::-1], atol=0.05)
+
+
+def test_images_that_are_not_square_turn_about_their_centre():
+    image = np.random.default_rng(0).integers(0, 256, (9, 16, 3)).astype("float32")
+    np.testing.assert_allclose(moved(image, angle=np.pi), image[::-1, ::-1], atol=0.05)
+    np.testing.assert_array_equal(moved(image, right=3.0)[:, :-3], image[:, 3:])
+    np.testing.assert_array_equal(moved(image, down=2.0)[:-2], image[2:])
+    np.testing.assert_array_equal(moved(image, down=2.0)[-2:], image[[-1, -1]], "the edge is repeated")
+
+
+def test_affine_draws_stay_in_their_ranges_and_differ_between_images(monkeypatch):
+    drawn = {}
+
+    def spy(height, width, **settings):
+        drawn.update({name: np.asarray(values) for name, values in settings.items()})
+        return original(height, width, **settings)
+
+    original = augment._affine_transforms
+    monkeypatch.setattr(augment, "_affine_transforms", spy)
+    images = np.zeros((4000, 10, 20, 1), "uint8")
+    data.random_affine(tf.constant(images), (1, 2), rotation=30, shift=0.1, shear=5, zoom=0.3)
+    largest = {"angle": np.radians(30), "right": 2, "down": 1, "shear": np.radians(5)}
+    for name, bound in largest.items():
+        assert 0.99 * bound < drawn[name].max() <= bound
+        assert -bound <= drawn[name].min() < -0.99 * bound
+    for name in ("zoom_x", "zoom_y"):
+        assert 0.7 <= drawn[name].min() < 0.71 < 1.29 < drawn[name].max() <= 1.3
+    assert set(drawn["mirror"]) == {-1.0, 1.0}
+    assert abs(drawn["mirror"].mean()) < 0.1
+    assert np.abs(np.corrcoef([drawn[name] for name in sorted(drawn)]) - np.eye(7)).max() < 0.08, "independent"
+
+
+def test_affine_without_any_range_changes_nothing_and_keeps_the_type():
+    same = data.random_affine(tf.constant(IMAGES), (1, 2), rotation=0, shift=0, shear=0, zoom=0, flip=False)
+    np.testing.assert_array_equal(same, IMAGES)
+    assert same.dtype == tf.uint8
+    as_float = data.random_affine(tf.constant(IMAGES, tf.float32), (1, 2))
+    np.testing.assert_allclose(data.random_affine(tf.constant(IMAGES), (1, 2)), as_float, atol=0.51)
+
+
+def test_training_epochs_differ_in_affine_augmentation_and_validation_epochs_agree():
+    ds = data.pipeline(IMAGES, LABELS, batch_size=8, training=True, augment=data.random_affine, image_size=(24, 24))
+    (first, first_labels), (second, second_labels) = passes(ds, 2)
+    changed = first[np.argsort(first_labels)] != second[np.argsort(second_labels)]
+    assert changed.any(axis=(1, 2, 3)).all(), "every image, in every epoch"
+    ds = data.pipeline(IMAGES, LABELS, batch_size=8, augment=data.random_affine, image_size=(24, 24))
+    (first, first_labels), (second, second_labels) = passes(ds, 2)
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(first_labels, LABELS)
+    np.testing.assert_array_equal(second_labels, LABELS)

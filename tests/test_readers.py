@@ -6,7 +6,6 @@ import tarfile
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from dlkit.data import readers
 from tests.conftest import write_cifar_batches
@@ -115,43 +114,3 @@ def test_npz_with_objects_is_refused(tmp_path):
         readers.read_npz(tmp_path / "mnist.npz", ["x_train"])
     with pytest.raises(readers.DataError, match="y_train"):
         readers.read_npz(tmp_path / "mnist.npz", ["y_train"])
-
-
-RED = (200, 30, 30)
-
-
-@pytest.mark.parametrize(
-    ("mode", "expected"),
-    [
-        ("RGB", RED),
-        ("RGBA", RED),
-        ("P", RED),
-        ("CMYK", RED),
-        ("L", (81, 81, 81)),
-        ("1", (0, 0, 0)),
-        ("LA", (81, 81, 81)),
-    ],
-)
-def test_every_kind_of_image_becomes_rgb(tmp_path, mode, expected):
-    suffix = "tif" if mode == "CMYK" else "png"
-    options = {"dither": Image.Dither.NONE} if mode in ("1", "P") else {}
-    picture = Image.new("RGB", (4, 4), RED).convert("L").convert("LA") if mode == "LA" else None
-    (picture or Image.new("RGB", (4, 4), RED).convert(mode, **options)).save(tmp_path / f"a.{suffix}")
-    images = readers.read_images([tmp_path / f"a.{suffix}"])
-    assert images.shape == (1, 4, 4, 3)
-    np.testing.assert_allclose(images[0, 0, 0], expected, atol=25)  # a palette has few reds
-
-
-def test_16_bit_and_transparent_and_turned_images(tmp_path):
-    Image.fromarray(np.full((4, 4), 128 * 256, "uint16")).save(tmp_path / "deep.png")
-    Image.new("RGBA", (4, 4), (0, 0, 0, 0)).save(tmp_path / "clear.png")
-    turned = Image.new("RGB", (4, 4), "black")
-    turned.paste("white", (0, 0, 4, 2))  # the upper half
-    exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was held on its side
-    turned.save(tmp_path / "turned.png", exif=exif)
-    deep, clear, turned = readers.read_images([tmp_path / f"{name}.png" for name in ("deep", "clear", "turned")])
-    assert (deep == 128).all()
-    assert (clear == 255).all(), "what is transparent shows white"
-    assert (turned[:, 2:] == 255).all(), "the upper half is now on the right"
-    assert (turned[:, :2] == 0).all()

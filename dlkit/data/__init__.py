@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from dlkit.data import images, sources
+from dlkit.data.augment import random_affine, random_crop_and_flip
 from dlkit.data.dataset import Dataset
 from dlkit.data.images import image_folder
-from dlkit.data.pipeline import pipeline, random_crop_and_flip
+from dlkit.data.pipeline import pipeline
 from dlkit.data.readers import DataError
 
-__all__ = ["NAMES", "DataError", "Dataset", "image_folder", "load", "locate", "pipeline", "random_crop_and_flip"]
+__all__ = [
+    "NAMES",
+    "DataError",
+    "Dataset",
+    "image_folder",
+    "load",
+    "locate",
+    "pipeline",
+    "random_affine",
+    "random_crop_and_flip",
+]
 
 _LOADERS = {
     "digits": images.load_digits,

@@ -7,17 +7,22 @@ from pathlib import Path
 
 import numpy as np
 
-from dlkit.data import readers, sources, standins
+from dlkit.data import image_files, readers, sources, standins
 from dlkit.data.dataset import Dataset
 from dlkit.data.readers import DataError
 
 
-def image_folder(path, *, image_size=None):
+def image_folder(path, *, image_size=None, on_error="raise"):
     """Loads your own images from `path/train/<class>/*` and `path/test/<class>/*`.
+
+    Greyscale, transparent, palette, 16-bit, CMYK and turned images all become upright 8-bit RGB; sub-folders of a class
+    are read too, hidden files are not.
 
     Args:
         path: the folder that holds `train` and `test`.
         image_size: (height, width) to resize to; needed when the images differ in size.
+        on_error: what to do about files that are no readable images: "raise" names them all, "skip" leaves them out,
+            prints them, and the card says how many.
 
     Returns:
         A `Dataset` whose images are uint8 RGB, in random order within each split (the same order every time).
@@ -25,6 +30,7 @@ def image_folder(path, *, image_size=None):
     Raises:
         DataError: when the folder or one of its parts is missing, the two parts differ in classes, a class is empty,
             or files are no images (all are named).
+        ValueError: for another `on_error`.
     """
     path = Path(path)
     if missing := [part for part in ("train", "test") if not (path / part).is_dir()]:
@@ -32,16 +38,25 @@ def image_folder(path, *, image_size=None):
             f"{path} {'lacks ' + ' and '.join(missing) if path.is_dir() else 'does not exist'}. "
             f"Expected class folders: {path}/train/<class>/<image> and {path}/test/<class>/<image>."
         )
-    listings = {part: readers.list_image_folder(path / part) for part in ("train", "test")}
-    class_names = listings["train"][2]
-    if listings["test"][2] != class_names:
-        odd = sorted(set(class_names) ^ set(listings["test"][2]))
+    files, labels, classes = zip(
+        *(image_files.list_image_folder(path / part) for part in ("train", "test")), strict=True
+    )
+    if classes[0] != classes[1]:
+        odd = sorted(set(classes[0]) ^ set(classes[1]))
         raise DataError(f"{path}: classes must be the same in train and test. In one only: {', '.join(odd)}.")
-    parts = {}
-    for part, (files, labels, _) in listings.items():
-        order = np.random.default_rng(0).permutation(len(files))
-        parts[part] = readers.read_images([files[k] for k in order], image_size=image_size), labels[order]
-    return Dataset(path.name, parts["train"], parts["test"], class_names, "real", "class folders", "Your own images.")
+    orders = [np.random.default_rng(0).permutation(len(part)) for part in files]
+    shuffled = [part[k] for part, order in zip(files, orders, strict=True) for k in order]
+    images, kept = image_files.read_images(shuffled, image_size=image_size, on_error=on_error)
+    labels = np.concatenate([part[order] for part, order in zip(labels, orders, strict=True)])[kept]
+    cut = np.searchsorted(kept, len(files[0]))  # the first that came from test
+    for part, found in (("train", labels[:cut]), ("test", labels[cut:])):
+        if empty := sorted(set(range(len(classes[0]))) - set(found)):
+            names = ", ".join(classes[0][k] for k in empty)
+            raise DataError(f"{path / part}: none of the images of class {names} is readable. Put readable ones there.")
+    skipped = len(shuffled) - len(kept)
+    about = "Your own images" + (f"; {skipped} unreadable files were skipped." if skipped else ".")
+    parts = (images[:cut], labels[:cut]), (images[cut:], labels[cut:])
+    return Dataset(path.name, *parts, classes[0], "real", "class folders", about)
 
 
 def load_digits(real):

@@ -1,14 +1,15 @@
-"""From arrays to batches, with the steps in the one right order: cache, shuffle, batch, augment, prefetch."""
+"""From arrays to batches, with the steps in the one right order: cache, shuffle, batch, augment, enlarge, prefetch."""
 
 from __future__ import annotations
 
 
-def pipeline(images, labels, *, batch_size, training=False, augment=None, seed=0, first_epoch=None):
+def pipeline(images, labels, *, batch_size, training=False, augment=None, image_size=None, seed=0, first_epoch=None):
     """Makes a `tf.data.Dataset` of (images, labels) batches.
 
     The order of the steps is the point. The arrays are in memory already, which is what `cache` would do. Shuffling
     comes before batching, so that batches differ between epochs; augmentation comes after both, so that every epoch
-    sees new variants; prefetching comes last, so that the next batch is made while the model works on this one.
+    sees new variants; enlarging comes after that, since augmenting small images is cheaper; prefetching comes last, so
+    that the next batch is made while the model works on this one. Notebook 10 shows what each wrong order does.
 
     Args:
         images: array of shape (count, ...), any dtype; uint8 pixels stay uint8, models scale them themselves.
@@ -17,6 +18,8 @@ def pipeline(images, labels, *, batch_size, training=False, augment=None, seed=0
         training: True shuffles, anew in every epoch, and augments; False keeps the order and leaves images alone.
         augment: function (images, seed) -> images on a whole batch, such as `random_crop_and_flip`; seed is a pair of
             integers, another one for every batch. Training only.
+        image_size: (height, width) that images of shape (height, width, channels) are brought to, bilinear, in
+            training and evaluation alike; they become float32, 0 to 255 as before. Not needed where the model resizes.
         seed: the same seed gives the same batches.
         first_epoch: None makes a dataset of which one pass is one epoch. A number makes an endless one that begins
             with that epoch, for a training that goes on after a stop: the batches of an epoch depend on the seed and
@@ -39,7 +42,10 @@ def pipeline(images, labels, *, batch_size, training=False, augment=None, seed=0
     import tensorflow as tf  # here, so that reading data does not wait for TensorFlow
 
     if not training:
-        return tf.data.Dataset.from_tensor_slices((images, labels)).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+        batches = tf.data.Dataset.from_tensor_slices((images, labels)).batch(batch_size)
+        if image_size is not None:
+            batches = batches.map(lambda x, y: (tf.image.resize(x, image_size), y), num_parallel_calls=tf.data.AUTOTUNE)
+        return batches.prefetch(tf.data.AUTOTUNE)
     with tf.device("CPU"):
         images, labels = tf.constant(images), tf.constant(labels)
 
@@ -50,36 +56,12 @@ def pipeline(images, labels, *, batch_size, training=False, augment=None, seed=0
 
     def batch(fresh_seed, rows):
         chosen = tf.gather(images, rows)
-        return chosen if augment is None else augment(chosen, fresh_seed), tf.gather(labels, rows)
+        chosen = chosen if augment is None else augment(chosen, fresh_seed)
+        chosen = chosen if image_size is None else tf.image.resize(chosen, image_size)
+        return chosen, tf.gather(labels, rows)
 
     if first_epoch is None:
         epochs = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).take(1)  # another one in each pass
         steps = tf.data.experimental.assert_cardinality(-(-len(labels) // batch_size))
         return epochs.flat_map(one_epoch).apply(steps).prefetch(tf.data.AUTOTUNE)
     return tf.data.Dataset.range(first_epoch, 1 << 40).flat_map(one_epoch).prefetch(tf.data.AUTOTUNE)
-
-
-def random_crop_and_flip(images, seed, *, padding=4):
-    """Shifts each image of a batch by up to `padding` pixels, each way, and mirrors half of them.
-
-    The standard CIFAR-10 augmentation: pad, crop at random, flip (He et al. 2015, arXiv 1512.03385, section 4.2).
-
-    Args:
-        images: tensor of shape (batch, height, width, channels).
-        seed: a pair of integers, as `pipeline` hands it over.
-        padding: pixels of zeros added on each side before cropping back to the old size; 0 only mirrors.
-
-    Returns:
-        Tensor of the same shape and dtype.
-    """
-    import tensorflow as tf
-
-    count, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
-    seed = tf.cast(seed, tf.int64)
-    draws = tf.random.stateless_uniform((2, count), seed, 0, 2 * padding + 1, tf.int32)
-    mirrored = tf.random.stateless_uniform((count,), tf.bitwise.invert(seed)) < 0.5  # a stream of its own
-    padded = tf.pad(images, [[0, 0], [padding, padding], [padding, padding], [0, 0]])
-    rows = draws[0][:, None] + tf.range(height)
-    columns = draws[1][:, None] + tf.range(width)
-    columns = tf.where(mirrored[:, None], columns[:, ::-1], columns)
-    return tf.gather(tf.gather(padded, rows, axis=1, batch_dims=1), columns, axis=2, batch_dims=1)

@@ -8,19 +8,12 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
 import pickle
 import struct
 import tarfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
-
-from dlkit import runtime
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm")
 
 
 class DataError(ValueError):
@@ -145,91 +138,3 @@ def read_npz(path, names):
         raise DataError(
             f"{path} is not a readable .npz with {names}: {error}. Delete it and fetch it again."
         ) from error
-
-
-def list_image_folder(folder):
-    """Lists `folder/<class>/*` in sorted order, hidden files left out.
-
-    Returns:
-        files (list of Path), labels (int64 array), class_names (sorted names of the sub-folders).
-
-    Raises:
-        DataError: when there are no class folders, or one of them holds no image.
-    """
-    folder = Path(folder)
-    classes = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
-    if not classes:
-        raise DataError(f"{folder} holds no class folders. Expected {folder}/<class>/<image>.")
-    files, labels, empty = [], [], []
-    for label, name in enumerate(classes):
-        found = sorted(p for p in (folder / name).rglob("*") if _is_image(p.relative_to(folder)))
-        files += found
-        labels += [label] * len(found)
-        if not found:
-            empty.append(name)
-    if empty:
-        raise DataError(
-            f"{folder}: no image in class folder {', '.join(empty)}. "
-            f"Put images there ({', '.join(IMAGE_SUFFIXES)}) or remove the folder."
-        )
-    return files, np.array(labels, "int64"), classes
-
-
-def _is_image(path):
-    return path.suffix.lower() in IMAGE_SUFFIXES and not any(part.startswith(".") for part in path.parts)
-
-
-def read_images(files, *, image_size=None):
-    """Decodes images to RGB, two threads at a time.
-
-    Greyscale, palette, alpha (on white) and CMYK images become RGB, and the camera's rotation is undone.
-
-    Args:
-        files: list of paths.
-        image_size: (height, width) to resize to; None expects all images to have one size already.
-
-    Returns:
-        uint8 array of shape (count, height, width, 3).
-
-    Raises:
-        DataError: naming every file that is no image (the first twenty), or the sizes found when they differ.
-    """
-    broken = []
-
-    def decode(file):
-        try:
-            return _decode(file, image_size)
-        except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError, SyntaxError) as error:
-            broken.append(f"  {file}: {error}")
-
-    with ThreadPoolExecutor(2) as pool:  # a task for 500 files, since one for each costs more than the decoding
-        pieces = [files[start : start + 500] for start in range(0, len(files), 500)]
-        decoded = pool.map(lambda piece: [decode(file) for file in piece], pieces)
-        parts = runtime.progress(decoded, "reading images, in 500s:", len(pieces))
-        images = [image for part in parts for image in part]
-    if broken:
-        more = f"\n  and {len(broken) - 20} more" if len(broken) > 20 else ""
-        raise DataError(
-            f"{len(broken)} of {len(files)} files are no readable images. Repair or remove them:\n"
-            + "\n".join(sorted(broken)[:20])
-            + more
-        )
-    if len(sizes := {image.shape[:2] for image in images}) > 1:
-        raise DataError(
-            f"Expected images of one size. Received {len(sizes)} sizes, such as {sorted(sizes)[:3]} (height, width). "
-            "Pass image_size=(height, width) to resize them."
-        )
-    return np.stack(images)
-
-
-def _decode(file, image_size):
-    with Image.open(file) as image:
-        image = ImageOps.exif_transpose(image)
-        if image.mode.startswith("I;16"):
-            image = Image.fromarray((np.asarray(image) >> 8).astype("uint8"))
-        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
-        image = image.convert("RGB")
-        if image_size is not None and image.size != tuple(image_size)[::-1]:
-            image = image.resize(tuple(image_size)[::-1], Image.Resampling.BILINEAR)
-        return np.asarray(image)

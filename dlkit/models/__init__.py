@@ -1,5 +1,17 @@
 """Model builders: raw inputs in, logits out, uncompiled. Each returns a plain `keras.Model`."""
 
+from dlkit.models.architectures import build_alexnet, build_lenet5, build_resnet, build_vgg
+from dlkit.models.costs import multiply_adds
 from dlkit.models.vision import build_classic_cnn, build_mlp, build_small_resnet, residual_block
 
-__all__ = ["build_classic_cnn", "build_mlp", "build_small_resnet", "residual_block"]
+__all__ = [
+    "build_alexnet",
+    "build_classic_cnn",
+    "build_lenet5",
+    "build_mlp",
+    "build_resnet",
+    "build_small_resnet",
+    "build_vgg",
+    "multiply_adds",
+    "residual_block",
+]

@@ -84,29 +84,41 @@ def build_classic_cnn(input_shape, num_classes, *, name="classic_cnn"):
     )
 
 
-def residual_block(x, channels, *, stride=1, name):
+def residual_block(x, channels, *, stride=1, shortcut="projection", name):
     """Adds two 3x3 convolutions to their own input (He et al. 2015, arXiv 1512.03385, figure 2).
-
-    Where the shape changes, a 1x1 convolution brings the shortcut to the new shape.
 
     Args:
         x: Keras tensor of shape (batch, height, width, channels_in).
         channels: channels of the result.
         stride: 2 halves height and width.
+        shortcut: how the input gets to a new shape where the block changes it: "projection", by a 1x1 convolution
+            (the paper's option B); "zeros", every second pixel and new channels of zeros, which has no parameters
+            (option A). None leaves the shortcut out: a plain block of two convolutions, for comparison.
         name: prefix of the layers' names.
 
     Returns:
         Keras tensor of shape (batch, height / stride, width / stride, channels).
+
+    Raises:
+        ValueError: for another shortcut.
+
+    Built by hand in notebooks 11 and 12.
     """
-    shortcut = x
+    if shortcut not in ("projection", "zeros", None):
+        raise ValueError(f'Expected shortcut "projection", "zeros" or None. Received: {shortcut!r}.')
+    before = x
     x = layers.Conv2D(channels, 3, strides=stride, padding="same", use_bias=False, name=f"{name}_conv_1")(x)
     x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm_1")(x)
     x = layers.ReLU(name=f"{name}_relu_1")(x)
     x = layers.Conv2D(channels, 3, padding="same", use_bias=False, name=f"{name}_conv_2")(x)
     x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm_2")(x)
-    if shortcut.shape != x.shape:
-        shortcut = layers.Conv2D(channels, 1, strides=stride, use_bias=False, name=f"{name}_shortcut")(shortcut)
-    x = layers.Add(name=f"{name}_add")([x, shortcut])
+    if shortcut:
+        if before.shape != x.shape and shortcut == "projection":
+            before = layers.Conv2D(channels, 1, strides=stride, use_bias=False, name=f"{name}_shortcut")(before)
+        elif before.shape != x.shape:
+            before = before[:, ::stride, ::stride]
+            before = keras.ops.pad(before, [[0, 0], [0, 0], [0, 0], [0, channels - before.shape[-1]]])
+        x = layers.Add(name=f"{name}_add")([x, before])
     return layers.ReLU(name=f"{name}_relu_2")(x)
 
 
