@@ -163,15 +163,20 @@ def test_wrong_settings_are_told():
         models.build_resnet(SHAPE, 10, shortcut="identity")
 
 
+FULL_SIZE = BUILDERS | {
+    "alexnet": lambda: models.build_alexnet(SHAPE, 10),
+    "vgg11": lambda: models.build_vgg(SHAPE, 10, depth=11),
+    "vgg16": lambda: models.build_vgg(SHAPE, 10),
+}
 # Settings that suffice for 512 images: learning rate of Adam, epochs at most.
 TRAINING = {
     "lenet5": (0.001, 120),
-    "alexnet": (0.0003, 40),
-    "vgg11": (0.0003, 40),
-    "vgg16": (0.0002, 60),
-    "resnet20": (0.003, 40),
-    "plain20": (0.003, 60),
-    "resnet20_projection": (0.003, 40),
+    "alexnet": (0.0002, 60),
+    "vgg11": (0.0003, 60),
+    "vgg16": (0.0002, 80),
+    "resnet20": (0.003, 60),
+    "plain20": (0.003, 80),
+    "resnet20_projection": (0.003, 60),
 }
 
 
@@ -183,7 +188,7 @@ class StopAt(keras.callbacks.Callback):
         self.images, self.labels, self.wanted, self.accuracy = images, labels, accuracy, 0.0
 
     def on_epoch_end(self, epoch, logs=None):
-        if logs["accuracy"] > 0.8 * self.wanted:
+        if logs["accuracy"] > 0.5:  # dropout keeps it low in training
             logits = self.model.predict(self.images, batch_size=256, verbose=0)
             self.accuracy = np.mean(logits.argmax(axis=1) == self.labels)
             self.model.stop_training = bool(self.accuracy >= self.wanted)
@@ -196,7 +201,7 @@ def test_it_learns_512_images(name):
     keras.utils.set_random_seed(0)
     photos = data.load("cifar10")
     images, labels = photos.train[0][:512], photos.train[1][:512]
-    network, (learning_rate, epochs) = BUILDERS[name](), TRAINING[name]
+    network, (learning_rate, epochs) = FULL_SIZE[name](), TRAINING[name]
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     network.compile(keras.optimizers.Adam(learning_rate), loss, metrics=["accuracy"])
     train_ds = data.pipeline(images, labels, batch_size=32, training=True)

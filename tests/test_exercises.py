@@ -64,7 +64,97 @@ def cutout_mistake(kind):
     return mistaken
 
 
+def size_by_counting(size, kernel, stride, padding, dilation):
+    starts = range(-padding, size + padding, stride)
+    return sum(start + dilation * (kernel - 1) < size + padding for start in starts)
+
+
+def correlate_with_slices(image, kernel, stride):
+    k = len(kernel)
+    rows, columns = ((size - k) // stride + 1 for size in image.shape)
+    shifted = (
+        kernel[u, v] * image[u : u + stride * (rows - 1) + 1 : stride, v : v + stride * (columns - 1) + 1 : stride]
+        for u in range(k)
+        for v in range(k)
+    )
+    return sum(shifted)
+
+
+def every_place(image, kernel):
+    return correlate_with_slices(image, kernel, 1)
+
+
+def split_with_scikit_learn(labels, share, rng):
+    from sklearn.model_selection import train_test_split
+
+    seed = int(rng.integers(1 << 30))
+    return train_test_split(np.arange(len(labels)), test_size=share, stratify=labels, random_state=seed)
+
+
+def split_mistake(kind):
+    def mistaken(labels, share, rng):
+        rows = np.arange(len(labels))
+        order, count = rng.permutation(rows), round(share * len(rows))
+        if kind == "not stratified":
+            return order[count:], order[:count]
+        if kind == "overlap":
+            return rows, order[:count]
+        if kind == "drawn twice":
+            return order[count:], rng.choice(order[:count], count)
+        by_class = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+        by_class = [own if kind == "not random" else rng.permutation(own) for own in by_class]
+        if kind == "classes from 0":
+            by_class = [rng.permutation(np.flatnonzero(labels == label)) for label in range(3)]
+        counts = [round(share * len(own)) for own in by_class]
+        val = np.concatenate([own[:n] for own, n in zip(by_class, counts, strict=True)])
+        start = 1 if kind == "lost" else 0
+        train = np.concatenate([own[n + start :] for own, n in zip(by_class, counts, strict=True)])
+        return (val, train) if kind == "exchanged" else (train, val)
+
+    return mistaken
+
+
+def datasets(*, shuffled="pairs", train_count=1000, val_start=1000):
+    def make(images, labels):
+        import tensorflow as tf
+
+        if shuffled == "images":
+            images = images[np.random.default_rng(0).permutation(len(images))]
+        pairs = tf.data.Dataset.from_tensor_slices((images, labels))
+        train_ds = pairs.take(train_count)
+        train_ds = train_ds if shuffled == "nothing" else train_ds.shuffle(1000, seed=0)
+        return train_ds.batch(50), pairs.skip(val_start).batch(50)
+
+    return make
+
+
+def bottleneck(*, inner=True, last="after", shortcut=True, bias=False, kernels=(1, 3, 1), norms=3, second="chain"):
+    def block(x, width):
+        from keras import layers, ops
+
+        y = x
+        for k, (kernel, channels) in enumerate(zip(kernels, (width, width, x.shape[-1]), strict=True)):
+            seen = x if second == "from x" and k == 1 else y
+            y = layers.Conv2D(channels, kernel, padding="same", use_bias=bias)(seen)
+            y = layers.BatchNormalization()(y) if k < norms else y
+            y = ops.relu(y) if k < 2 and inner else y
+        y = ops.relu(y) if last == "before" else y
+        y = x + y if shortcut else y
+        return layers.Activation("relu")(y) if last == "after" else y
+
+    return block
+
+
 ANOTHER_WAY = {
+    "12.vgg_dense_layer": 102_764_544.0,
+    "12.bottleneck_block": bottleneck(),
+    "12.separable_cnn": {"ordinary": [5e6, np.array([0.4, 0.42, 0.39])], "separable": (1e6, (0.41, 0.38, 0.4))},
+    "10.order_of_steps": ("read", "cache", "shuffle", "batch", "augment", "enlarge", "prefetch"),
+    "10.stratified_split": split_with_scikit_learn,
+    "10.repaired_datasets": datasets(),
+    "09.output_size": size_by_counting,
+    "09.correlate_with_stride": correlate_with_slices,
+    "09.diagonal_kernel": [[4, -2, -2], [-2, 4, -2], [-2, -2, 4]],
     "00.count_parameters": 2410.0,
     "00.accuracy": accuracy_with_a_loop,
     "00.smallest_hidden_layer": {5: 0.88, 9: 0.93, 20: 0.95, 3: 0.7},
@@ -77,6 +167,99 @@ ANOTHER_WAY = {
 }
 
 MISTAKES = {
+    "12.vgg_dense_layer": [
+        (7 * 7 * 512 * 4096, "bias too"),
+        (7 * 512 * 4096 + 4096, "7 columns"),
+        (512 * 4096 + 4096, "mean over the image"),
+        (138_357_544, "whole network"),
+        (1, "inputs"),
+        ("many", "give one number"),
+    ],
+    "12.bottleneck_block": [
+        (bottleneck(shortcut=False), "x is not added"),
+        (bottleneck(last=None), "missing after the sum"),
+        (bottleneck(last="before"), "belongs after it"),
+        (bottleneck(inner=False), "missing between"),
+        (bottleneck(bias=True), "use_bias=False"),
+        (bottleneck(kernels=(3, 3, 1)), "found [(3, 4), (3, 4), (1, 8)]"),
+        (bottleneck(norms=2), "found 2"),
+        (bottleneck(norms=0), "found 0"),
+        (lambda x, width: x, "found []"),
+        (lambda x, width: x[..., :4], "to the same shape"),
+    ],
+    "12.separable_cnn": [
+        ({"ordinary": (5, [0.4, 0.5, 0.6]), "separable": (4, [0.4, 0.5, 0.6])}, "less than half"),
+        ({"ordinary": (1, [0.4, 0.5, 0.6]), "separable": (4, [0.4, 0.5, 0.6])}, "exchanged"),
+        ({"ordinary": (5, [0.4]), "separable": (1, [0.4])}, "at least three"),
+        ({"ordinary": (5, [40, 50, 60]), "separable": (1, [40, 50, 60])}, "not percentages"),
+        ({"ordinary": (5, [0.4] * 3), "separable": (1, [0.4] * 3)}, "another seed"),
+        ({"ordinary": 5, "separable": 1}, "is a pair"),
+        ({"ordinary": (5, [0.4, 0.5, 0.6])}, "give"),
+    ],
+    "10.order_of_steps": [
+        (["read", "augment", "cache", "shuffle", "batch", "enlarge", "prefetch"], "augmented images for ever"),
+        (["read", "shuffle", "cache", "batch", "augment", "enlarge", "prefetch"], "first epoch's order"),
+        (["read", "cache", "batch", "shuffle", "augment", "enlarge", "prefetch"], "always come together"),
+        (["read", "cache", "shuffle", "augment", "batch", "enlarge", "prefetch"], "one by one"),
+        (["read", "cache", "shuffle", "batch", "enlarge", "augment", "prefetch"], "many times the work"),
+        (["read", "enlarge", "cache", "shuffle", "batch", "augment", "prefetch"], "many times the memory"),
+        (["read", "prefetch", "cache", "shuffle", "batch", "augment", "enlarge"], "comes last"),
+        (["cache", "read", "shuffle", "batch", "augment", "enlarge", "prefetch"], "nothing to cache"),
+        (["read", "cache"], "seven words"),
+    ],
+    "10.stratified_split": [
+        (split_mistake("not stratified"), "a fifth is 12, 6 and 2"),
+        (split_mistake("overlap"), "a leak"),
+        (split_mistake("drawn twice"), "drawn twice"),
+        (split_mistake("not random"), "another generator"),
+        (split_mistake("classes from 0"), "classes 0, 1, 2|raised"),
+        (split_mistake("lost"), "in neither part"),
+        (split_mistake("exchanged"), "exchanged"),
+        (lambda labels, share, rng: labels, "return two arrays"),
+        (lambda labels, share, rng: (labels[:80] * 1.5, labels[80:]), "whole numbers"),
+    ],
+    "10.repaired_datasets": [
+        (datasets(shuffled="images"), "another image's label"),
+        (datasets(shuffled="nothing"), "not shuffled any more"),
+        (datasets(val_start=900), "in both datasets"),
+        (datasets(train_count=900), "900 and 300"),
+        (lambda images, labels: (images, labels), "raised|shape"),
+    ],
+    "09.output_size": [
+        (lambda n, k, s, p, d: n - k, "n − k + 1 places"),
+        (lambda n, k, s, p, d: (n + p - d * (k - 1) - 1) // s + 1, "*both* sides"),
+        (lambda n, k, s, p, d: n + 2 * p - d * (k - 1), "every s-th"),
+        (lambda n, k, s, p, d: -(-(n + 2 * p - d * (k - 1) - 1) // s) + 1, "round down"),
+        (lambda n, k, s, p, d: (n + 2 * p - k) // s + 1, "reaches over"),
+        (lambda n, k, s, p, d: (n + 2 * p - d * k) // s + 1, "reaches over"),
+        (lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) / s + 1, "whole number"),
+        (lambda n, k, s, p, d: print(end=""), "return"),
+    ],
+    "09.correlate_with_stride": [
+        (lambda image, kernel, stride: every_place(image, kernel), "as large as with stride 1"),
+        (lambda image, kernel, stride: correlate_with_slices(image, kernel[::-1, ::-1], stride), "half a turn"),
+        (lambda image, kernel, stride: correlate_with_slices(image, kernel, stride).T, "exchanged"),
+        (lambda image, kernel, stride: np.pad(every_place(image, kernel), 1), "give (7, 10)"),
+        (
+            lambda image, kernel, stride: every_place(image, kernel)[: 6 // stride + 1, : 9 // stride + 1],
+            "still moves by one pixel",
+        ),
+        (lambda image, kernel, stride: correlate_with_slices(image, kernel[:3, :3] * 2, stride), "the numbers are not"),
+        (
+            lambda image, kernel, stride: correlate_with_slices(image, np.pad(kernel, 1)[1:4, 1:4], stride),
+            "written into",
+        ),
+        (lambda image, kernel, stride: print(end=""), "return"),
+    ],
+    "09.diagonal_kernel": [
+        (np.eye(3), "even grey"),
+        (np.eye(2), "shape (2, 2)"),
+        (np.eye(3) - np.eye(3)[::-1], "the other diagonal it answers with 1.00"),
+        ([[1, -2, 0], [1, 1, 1], [-3, 0, 1]], "level lines"),
+        (1 / 3 - np.eye(3), "weights on the diagonal"),
+        ([[-1, 2, -1]] * 3, "weights on the diagonal"),
+        (np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]), "weights on the diagonal"),
+    ],
     "00.count_parameters": [
         (64 * 32 + 32 * 10, "bias"),
         (64 * 32 + 32, "output layer"),

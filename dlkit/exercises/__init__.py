@@ -10,6 +10,8 @@ import dis
 import traceback
 import types
 
+import numpy as np
+
 CHECKERS = {}
 
 
@@ -49,6 +51,13 @@ def verdict(name, answer):
     return "✓ right" if hint is None else f"✗ {hint}"
 
 
+def not_a_number(answer, name):
+    """A hint when the answer is no number, else None. For checkers of exercises on paper."""
+    if isinstance(answer, bool) or not isinstance(answer, (int, float, np.integer, np.floating)):
+        return f"give one number, such as `{name} = 7`; this is {type(answer).__name__}"
+    return None
+
+
 def _untouched(answer):
     """True for a stub: None, `...`, or a function whose body is only a docstring and `...`."""
     if answer is None or answer is ...:
@@ -67,4 +76,4 @@ def _where(error, answer):
 
 
 def _load_checkers():
-    from dlkit.exercises import part0, part1, part2  # noqa: F401  registers their checkers
+    from dlkit.exercises import part0, part1, part2, part2_networks  # noqa: F401  registers their checkers

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from dlkit.exercises import checker
+from dlkit.exercises import checker, not_a_number
 
 
 @checker("03.one_step_on_paper")
 def one_step_on_paper(answer):
     """x = 2, w = 0.5, b = 0, y = 3, loss (w x + b - y)^2, rate 0.1: the weight after one step."""
-    if isinstance(answer, bool) or not isinstance(answer, (int, float, np.floating, np.integer)):
-        return f"give one number, such as `new_weight = 0.7`; this is {type(answer).__name__}"
+    if hint := not_a_number(answer, "new_weight"):
+        return hint
     hints = {
         0.5 - 0.8: "the sign: the gradient is negative, and the step goes against it",
         0.5 + 0.4: "the square's derivative brings a factor 2",

@@ -1,4 +1,4 @@
-"""Checkers of notebooks 09 to 12: vision."""
+"""Checkers of notebooks 09 and 10: convolution and image pipelines."""
 
 from __future__ import annotations
 
@@ -7,76 +7,178 @@ import numpy as np
 from dlkit.exercises import checker
 
 
-@checker("11.multiply_adds")
-def multiply_adds(answer):
-    """Multiply-adds of a 3x3 convolution from 32 to 64 channels, output 13 x 13, for one image."""
-    right = 13 * 13 * 64 * 3 * 3 * 32
-    if isinstance(answer, bool) or not isinstance(answer, (int, float, np.integer)):
-        return f"give one number, such as `multiply_adds = 7`; this is {type(answer).__name__}"
-    hints = {
-        3 * 3 * 32 * 64: "those are the weights; each is used once for every place of the output",
-        13 * 13 * 64 * 9: "each output sums over all 32 input channels too",
-        13 * 13 * 9 * 32: "that is one output channel; there are 64",
-        15 * 15 * 64 * 9 * 32: "without padding the kernel fits 13 times each way, not 15",
-        2 * right: "a multiplication and the addition that follows count as one multiply-add here",
-        right + 64 * 13 * 13: "additions of the bias are not counted",
-    }
-    if answer != right:
-        return hints.get(answer, "places of the output (13·13) × output channels × kernel (3·3) × input channels")
+@checker("09.output_size")
+def output_size(student):
+    """floor((n + 2p - d(k - 1) - 1) / s) + 1, on cases that tell the usual slips apart."""
+    cases = [  # size, kernel, stride, padding, dilation, right, hint
+        (
+            32,
+            3,
+            1,
+            0,
+            1,
+            30,
+            "without stride, padding and dilation a window of k fits into n pixels at n − k + 1 places",
+        ),
+        (32, 3, 1, 1, 1, 32, "padding adds p zeros on *both* sides"),
+        (32, 2, 2, 0, 1, 16, "with stride s only every s-th of the places counts"),
+        (33, 4, 2, 0, 1, 15, "a window that hangs over the edge does not count: round down"),
+        (32, 3, 1, 0, 2, 28, "a window of k with dilation d reaches over d(k − 1) + 1 pixels"),
+        (31, 5, 3, 2, 2, 9, "each part is right alone; put them together: reach first, then padding, then stride"),
+        (7, 7, 1, 0, 1, 1, "a window as large as the image fits once"),
+    ]
+    for *numbers, right, hint in cases:
+        found = student(*numbers)
+        if found is None:
+            return "your function returns nothing; is the `return` missing?"
+        if np.ndim(found) != 0 or found != int(found):
+            return f"expected a whole number, this is {found}; // divides and rounds down"
+        if found != right:
+            case = f"size, kernel, stride, padding, dilation = {tuple(numbers)}"
+            return f"{hint}. For {case} this gives {found}, not {right}"
     return None
 
 
-@checker("11.cutout")
-def cutout(student):
-    """Zeroes one square of each image, somewhere else in each, and leaves the given array alone."""
-    images = np.full((64, 16, 16, 3), 200, "uint8")
-    images[:, :, :, 1] = np.arange(1, 17, dtype="uint8")[None, :, None]
-    before = images.copy()
-    result = student(images, 6, np.random.default_rng(0))
-    if result is None:
-        return "your function returns nothing; is the `return` missing?"
-    result = np.asarray(result)
-    if result.shape != images.shape:
-        return f"the result has shape {result.shape}, expected {images.shape}"
-    if not np.array_equal(images, before):
-        return "the images that came in were changed; work on a copy, they are needed again in the next epoch"
-    if result.dtype != images.dtype:
-        return f"the result is {result.dtype}, the images are {images.dtype}; keep their type"
-    zero = result == 0
-    if not zero.any():
-        return "no pixel was set to zero"
-    if not np.array_equal(zero.all(axis=-1), zero.any(axis=-1)):
-        return "the square must be cut out of all three channels"
-    hole = zero.all(axis=-1)
-    if not np.array_equal(result[~hole], images[~hole]):
-        return "pixels outside the square were changed"
-    counts = hole.sum(axis=(1, 2))
-    if (counts == 0).any():
-        return "some images have no hole; every image gets one"
-    boxes = [(np.ptp(rows) + 1, np.ptp(columns) + 1) for rows, columns in map(np.nonzero, hole)]
-    if any(height * width != count for (height, width), count in zip(boxes, counts, strict=True)):
-        return "the hole of an image must be one filled square"
-    if max(counts) != 36 or any(height > 6 or width > 6 for height, width in boxes):
-        return f"a square of 6 x 6 pixels was asked for; the largest hole here has {max(counts)} pixels"
-    places = {tuple(np.argwhere(image)[0]) for image in hole}
-    if len(places) == 1:
-        return "every image has its hole at the same place; draw a place for each image"
+@checker("09.correlate_with_stride")
+def correlate_with_stride(student):
+    """A strided cross-correlation of a grey image that is not square, against sums written out."""
+    rng = np.random.default_rng(0)
+    image, kernel = rng.normal(size=(9, 12)), rng.normal(size=(3, 3))
+
+    def expected(stride, kernel=kernel, image=image):
+        view = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)[::stride, ::stride]
+        return np.einsum("ijuv,uv->ij", view, kernel)
+
+    for stride in (1, 2, 3):
+        found = student(image.copy(), kernel.copy(), stride)
+        if found is None:
+            return "your function returns nothing; is the `return` missing?"
+        found, right = np.asarray(found, dtype=float), expected(stride)
+        if stride > 1 and found.shape == expected(1).shape:
+            return "the output is as large as with stride 1; the window must move on by `stride` pixels"
+        if found.shape == right.T.shape != right.shape:
+            return "rows and columns are exchanged"
+        if found.shape != right.shape:
+            return f"a 9 x 12 image, a 3 x 3 kernel and stride {stride} give {right.shape}; this is {found.shape}"
+        if np.allclose(found, expected(stride, kernel[::-1, ::-1])):
+            return "the kernel is turned by half a turn; here it is laid on the image as it is"
+        if stride > 1 and np.allclose(found, expected(1)[: right.shape[0], : right.shape[1]]):
+            return (
+                "the size is right, but the window still moves by one pixel: it starts at row i·stride, column j·stride"
+            )
+        if not np.allclose(found, right):
+            return f"the size is right, the numbers are not (stride {stride}); each is the sum of kernel · window"
+    if np.shape(student(image, kernel[:2, :2], 2)) != (4, 6):
+        return "right for kernels of 3; is the 3 written into the function?"
     return None
 
 
-@checker("11.five_points")
-def five_points(measured):
-    """The student's experiment: {"before": (accuracy, seconds), "after": (accuracy, seconds)} on validation images."""
-    if not isinstance(measured, dict) or set(measured) != {"before", "after"}:
-        return 'give {"before": (accuracy, seconds), "after": (accuracy, seconds)}'
-    try:
-        (before, _), (after, seconds) = ((float(a), float(s)) for a, s in (measured["before"], measured["after"]))
-    except (TypeError, ValueError):
-        return "each entry is a pair of numbers: (accuracy, seconds)"
-    if not 0 <= min(before, after) <= max(before, after) <= 1:
-        return "accuracies are shares between 0 and 1, not percentages"
-    if seconds > 60:
-        return f"the budget is 60 s of training, this took {seconds:.0f} s; where does the time go?"
-    if after - before < 0.05:
-        return f"{(after - before) * 100:+.1f} points; change one thing at a time, keep what helps"
+@checker("09.diagonal_kernel")
+def diagonal_kernel(answer):
+    """A kernel whose largest answer to a falling line is twice that to any other line, and 0 to an even grey."""
+    kernel = np.asarray(answer, dtype=float)
+    if kernel.shape != (3, 3):
+        return f"expected an array of shape (3, 3). This has shape {kernel.shape}"
+    if abs(kernel.sum()) > 1e-6:
+        return f"its numbers sum to {kernel.sum():.3g}; an even grey gives that sum times the grey, so it must be 0"
+    lines = {"the other diagonal": np.eye(9)[::-1], "level lines": np.zeros((9, 9)), "upright lines": np.zeros((9, 9))}
+    lines["level lines"][4] = lines["upright lines"][:, 4] = 1
+
+    def strongest(image):
+        view = np.lib.stride_tricks.sliding_window_view(image, (3, 3))
+        return np.einsum("ijuv,uv->ij", view, kernel).max()
+
+    wanted = np.trace(kernel)  # the line under the whole diagonal
+    if wanted <= 0:
+        return "it does not answer to the line at all; the weights on the diagonal should be the positive ones"
+    for name, other in lines.items():
+        if wanted <= 2 * strongest(other):
+            return (
+                f"to {name} it answers with {strongest(other):.2f}, to the falling diagonal with {wanted:.2f}; more "
+                "than twice is wanted. Weights beside the line can punish what is not on it"
+            )
+    return None
+
+
+@checker("10.order_of_steps")
+def order_of_steps(answer):
+    """read, cache, shuffle, batch, augment, enlarge, prefetch; each wrong pair says what it would do."""
+    words = ("augment", "batch", "cache", "enlarge", "prefetch", "read", "shuffle")
+    if not isinstance(answer, (list, tuple)) or sorted(map(str, answer)) != sorted(words):
+        return f"give a list of these seven words, each once: {', '.join(words)}"
+    place = {word: list(answer).index(word) for word in words}
+    rules = [  # the first must come before the second, or else
+        ("read", "cache", "there is nothing to cache before the files are read"),
+        ("cache", "augment", "the cache would keep the first epoch's augmented images for ever"),
+        ("cache", "shuffle", "the cache would keep the first epoch's order for ever"),
+        ("cache", "enlarge", "the cache would keep enlarged images, which need many times the memory"),
+        ("shuffle", "batch", "whole batches would be shuffled, and the same images would always come together"),
+        ("cache", "batch", "shuffling needs single images, so what is cached should be single images too"),
+        ("batch", "augment", "images would be augmented one by one; a whole batch at once is faster"),
+        ("augment", "enlarge", "augmenting enlarged images is many times the work"),
+    ]
+    for first, second, consequence in rules:
+        if place[first] > place[second]:
+            return f"{second} comes before {first} here: {consequence}"
+    if place["prefetch"] != 6:
+        return "prefetch hands finished batches to the network, so it comes last"
+    return None if place["read"] == 0 else "nothing can happen before the files are read"
+
+
+@checker("10.stratified_split")
+def stratified_split(student):
+    """Two arrays of rows: disjoint, complete, the same share of every class, drawn at random."""
+    labels = np.repeat([0, 1, 2], [60, 30, 10])[np.random.default_rng(1).permutation(100)]
+    returned = student(labels.copy(), 0.2, np.random.default_rng(0))
+    if not isinstance(returned, (tuple, list)) or len(returned) != 2:
+        return "return two arrays of row numbers: for training, for validation"
+    train, val = (np.asarray(rows) for rows in returned)
+    if not all(rows.ndim == 1 and np.issubdtype(rows.dtype, np.integer) for rows in (train, val)):
+        return f"expected two one-dimensional arrays of whole numbers; these are {train.dtype} and {val.dtype}"
+    if shared := set(train.tolist()) & set(val.tolist()):
+        return f"a leak: {len(shared)} images are in both parts"
+    both = np.sort(np.concatenate([train, val]))
+    if len(both) and (both[0] < 0 or both[-1] > 99 or len(set(both.tolist())) < len(both)):
+        return "row numbers are drawn twice or do not exist; each of the 100 rows belongs to one part, once"
+    if len(both) != 100:
+        return f"{100 - len(both)} of 100 images are in neither part"
+    counts = np.bincount(labels[val], minlength=3)
+    if counts.sum() == 80:
+        return "the two parts are exchanged: first the rows for training, then those for validation"
+    if counts.tolist() != [12, 6, 2]:
+        return f"of 60, 30 and 10 images a fifth is 12, 6 and 2; validation has {counts.tolist()}"
+    again = student(labels.copy(), 0.2, np.random.default_rng(5))[1]
+    if set(np.asarray(again).tolist()) == set(val.tolist()):
+        return "another generator gives the same rows; draw them with `rng`"
+    third = np.asarray(student(np.repeat([4, 9], [3, 5]), 1 / 3, np.random.default_rng(0))[1])
+    if sorted(np.repeat([4, 9], [3, 5])[third].tolist()) != [4, 9, 9]:
+        return "right for classes 0, 1, 2; for 3 images of class 4 and 5 of class 9 a third is 1 and 2"
+    return None
+
+
+@checker("10.repaired_datasets")
+def repaired_datasets(student):
+    """Every image carries its own number as label, so that a wrong pair shows at once."""
+    labels = np.arange(1300)
+    images = np.broadcast_to(labels[:, None, None], (1300, 2, 2)).copy()
+    returned = student(images, labels)
+    if not isinstance(returned, (tuple, list)) or len(returned) != 2:
+        return "return two datasets: train_ds, val_ds"
+
+    def gather(dataset):
+        pairs = [(np.asarray(x), np.asarray(y)) for x, y in dataset]
+        return [np.concatenate(parts) for parts in zip(*pairs, strict=True)]
+
+    (train_x, train_y), (val_x, val_y) = (gather(dataset) for dataset in returned)
+    for name, x, y in (("training", train_x, train_y), ("validation", val_x, val_y)):
+        if x.ndim != 3 or len(x) != len(y):
+            return f"the {name} dataset should give batches of images and labels; joined they have shape {x.shape}"
+        if (wrong := np.mean(x[:, 0, 0] != y)) > 0:
+            return f"{wrong:.0%} of the {name} images have another image's label; what is shuffled, and with what?"
+    if set(train_y.tolist()) & set(val_y.tolist()):
+        return "some images are in both datasets"
+    if sorted(val_y.tolist()) != list(range(1000, 1300)) or sorted(train_y.tolist()) != list(range(1000)):
+        return f"expected the first 1,000 images and the other 300; these are {len(train_y)} and {len(val_y)}"
+    if (train_y == np.arange(1000)).all():
+        return "the pairs are right, but training is not shuffled any more"
     return None
