@@ -5,7 +5,7 @@ else
 BIN := .venv/bin
 endif
 
-.PHONY: lab test notebook-test check notebooks clean
+.PHONY: lab test notebook-test check bench notebooks clean
 
 lab: .venv/ready  ## set up what is needed and open the curriculum in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir=notebooks $(LAB_OPTIONS)
@@ -19,6 +19,9 @@ notebook-test: .venv/ready  ## every notebook and solution, executed by nbval
 
 check: .venv/ready  ## lint and format, notebooks included
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+bench: .venv/ready  ## the races, in minutes: make bench [RACE=pipeline]
+	$(BIN)/python -m benchmarks $(RACE)
 
 notebooks: .venv/ready  ## re-execute the notebooks in place: make notebooks [NB=notebooks/03_backpropagation.ipynb]
 	$(BIN)/python -m tests.notebook_tools $(NB)

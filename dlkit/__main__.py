@@ -55,6 +55,8 @@ def _parser():
     )
     command.add_argument("recipe", choices=recipes.RECIPES, metavar="recipe")
     command.add_argument("--data", metavar="DIR", help="folder with train/<class>/* and test/<class>/*")
+    command.add_argument("--image-size", type=int, metavar="N", help="resize the folder's images to N x N pixels")
+    command.add_argument("--skip-broken", action="store_true", help="leave out files that are no readable images")
     command.add_argument("--out", metavar="RUN", required=True, help="run folder for results and checkpoints")
     command.add_argument("--epochs", type=int, metavar="N", help="instead of the recipe's own number")
     command.add_argument("--seed", type=int, default=0, metavar="N")
@@ -90,10 +92,16 @@ def _data_verify(options):
 def _train(options):
     if options.epochs is not None and options.epochs < 1:
         raise ValueError(f"Expected --epochs of 1 or more. Received: {options.epochs}.")
+    if options.image_size is not None and options.image_size < 1:
+        raise ValueError(f"Expected --image-size of 1 or more. Received: {options.image_size}.")
+    if not options.data and (options.image_size or options.skip_broken):
+        raise ValueError("--image-size and --skip-broken are about a folder of images: name it with --data.")
     metrics = recipes.train(
         options.recipe,
         out=options.out,
         data_dir=options.data,
+        image_size=options.image_size and (options.image_size, options.image_size),
+        on_error="skip" if options.skip_broken else "raise",
         epochs=options.epochs,
         seed=options.seed,
         verbose=1 if sys.stdout.isatty() else 2,

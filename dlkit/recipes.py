@@ -92,7 +92,7 @@ RECIPES = {
 }
 
 
-def train(name, *, out, data_dir=None, epochs=None, seed=0, verbose=1):
+def train(name, *, out, data_dir=None, image_size=None, on_error="raise", epochs=None, seed=0, verbose=1):
     """Trains a recipe, or goes on with it where it was stopped, and writes everything into a run folder.
 
     The folder ends up with `metrics.json`, `confusion.png`, `predictions.png` and `model.keras`; `metrics.json` is
@@ -102,6 +102,7 @@ def train(name, *, out, data_dir=None, epochs=None, seed=0, verbose=1):
         name: a key of `RECIPES`.
         out: the run folder; made when missing.
         data_dir: a folder with `train/<class>/*` and `test/<class>/*`; None loads the recipe's own data set.
+        image_size, on_error: for that folder, as for `data.image_folder`.
         epochs: instead of the recipe's own number.
         seed: of everything random.
         verbose: as for `keras.Model.fit`.
@@ -121,7 +122,10 @@ def train(name, *, out, data_dir=None, epochs=None, seed=0, verbose=1):
             f"{data_dir} does not exist. Expected a folder with train/<class>/<image> and test/<class>/<image>. "
             f"To train on {recipe.dataset} leave --data out; `python -m dlkit data fetch {recipe.dataset}` gets it."
         )
-    dataset = data.image_folder(data_dir) if data_dir else data.load(recipe.dataset)
+    if data_dir:
+        dataset = data.image_folder(data_dir, image_size=image_size, on_error=on_error)
+    else:
+        dataset = data.load(recipe.dataset)
     print(dataset)
     settings = {"recipe": name, "epochs": epochs or recipe.epochs, "batch_size": recipe.batch_size, "seed": seed}
     settings["data"] = _fingerprint(dataset)

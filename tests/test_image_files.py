@@ -249,7 +249,7 @@ def test_skipping_leaves_out_the_broken_ones_and_counts_them(with_broken_files, 
     said = capsys.readouterr().out
     assert "3 of 35 files are no readable images and were skipped" in said
     assert all(name in said for name in ("aa.png", "zz.jpg", "cut.png"))
-    assert "3 unreadable files were skipped" in repr(photos)
+    assert "unreadable files that were skipped: 3" in repr(photos)
     for images, labels in (photos.train, photos.test):
         assert ((images.mean(axis=(1, 2, 3)) > 120) == labels).all(), "each image keeps its own label"
     assert (len(photos.train[1]), len(photos.test[1])) == (24, 8)

@@ -82,3 +82,11 @@ def test_the_live_curve_keeps_one_display_and_updates_it(monkeypatch):
     model.fit(x, y, epochs=3, validation_data=(x, y), callbacks=[live], verbose=0)
     assert shown == ["display", "update", "update"]
     assert len(live.history["val_accuracy"]) == 3
+
+
+def test_wide_images_take_a_row_as_high_as_they_are():
+    square, wide = (
+        plots.show_images(np.zeros((2, 10, 10)), columns=2),
+        plots.show_images(np.zeros((2, 10, 20)), columns=2),
+    )
+    assert square.get_figheight() - wide.get_figheight() == pytest.approx(7 / 2 / 2)

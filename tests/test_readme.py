@@ -1,5 +1,6 @@
 """What the README tells people to type works, and what it links to is there."""
 
+import json
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import pytest
 
 from tests.notebook_tools import ROOT
 
+RESULTS = json.loads((ROOT / "benchmarks" / "results.json").read_text())
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "data/README.md")]
 README = (ROOT / "README.md").read_text()
 
@@ -86,3 +88,9 @@ def test_checksums_in_the_cards_are_those_in_the_code():
     for download in DOWNLOADS.values():
         assert re.search(rf"`{download.sha256[:8]}…\w+`", cards)
         assert download.sha256.endswith(re.search(rf"`{download.sha256[:8]}…(\w+)`", cards)[1])
+
+
+def test_the_races_results_are_the_measured_ones():
+    ratios = re.search(r"come (\d+) times as fast .* (\d+) times as fast from files of 224 pixels", README, re.DOTALL)
+    measured = [RESULTS[name]["median"] for name in ("pipeline", "pipeline-large-files")]
+    assert [int(ratio) for ratio in ratios.groups()] == [round(ratio) for ratio in measured]

@@ -10,6 +10,7 @@ import time
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from dlkit import recipes
 from dlkit.__main__ import main
@@ -119,6 +120,21 @@ def test_your_own_class_folders(class_folders, tmp_path):
     assert metrics["data"]["source"] == "class folders"
 
 
+def test_untidy_folders_from_the_command_line(class_folders, tmp_path, capsys):
+    (class_folders / "train" / "dark" / "cut.png").write_bytes(b"no image")
+    Image.new("RGB", (30, 20)).save(class_folders / "train" / "dark" / "wide.png")
+    command = ["train", "digits-mlp", "--data", str(class_folders), "--out", str(tmp_path / "own"), "--epochs", "2"]
+    assert main(command) == 1
+    assert "cut.png" in (told := capsys.readouterr().err)
+    assert "--skip-broken" in told
+    assert main([*command, "--skip-broken"]) == 1
+    assert "--image-size N" in capsys.readouterr().err
+    assert not (tmp_path / "own").exists()
+    assert main([*command, "--skip-broken", "--image-size", "16"]) == 0
+    assert "unreadable files that were skipped: 1" in capsys.readouterr().out
+    assert keras.models.load_model(tmp_path / "own" / "model.keras").input_shape == (None, 16, 16, 3)
+
+
 def test_every_recipe_runs_and_saves_a_model_that_loads(class_folders, tmp_path):
     from dlkit import data
 
@@ -149,6 +165,8 @@ def test_missing_data_is_told_at_once_with_what_was_expected(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "status", "told"),
     [
+        (["train", "digits-mlp", "--out", "x", "--skip-broken"], 1, "name it with --data"),
+        (["train", "digits-mlp", "--out", "x", "--data", ".", "--image-size", "0"], 1, "--image-size of 1 or more"),
         (["train", "digits-mlp", "--out", "x", "--epochs", "0"], 1, "Expected --epochs of 1 or more. Received: 0"),
         (["train", "resnet5000", "--out", "x"], 2, "digits-mlp"),
         (["train", "digits-mlp"], 2, "--out"),

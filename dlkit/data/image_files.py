@@ -100,7 +100,7 @@ def read_images(files, *, image_size=None, on_error="raise"):
     if broken and (on_error == "raise" or len(kept) == 0):
         raise DataError(
             f"{len(broken)} of {len(files)} files are no readable images. Repair or remove them, "
-            'or leave them out with on_error="skip":\n' + "\n".join(sorted(broken))
+            'or leave them out with on_error="skip" (on the command line: --skip-broken):\n' + "\n".join(sorted(broken))
         )
     if broken:
         print(
@@ -110,7 +110,7 @@ def read_images(files, *, image_size=None, on_error="raise"):
     if len(sizes := {image.shape[:2] for image in images}) > 1:
         raise DataError(
             f"Expected images of one size. Received {len(sizes)} sizes, such as {sorted(sizes)[:3]} (height, width). "
-            "Pass image_size=(height, width) to resize them."
+            "Pass image_size=(height, width) to resize them (on the command line: --image-size N)."
         )
     return np.stack(images), kept
 

@@ -54,7 +54,7 @@ def image_folder(path, *, image_size=None, on_error="raise"):
             names = ", ".join(classes[0][k] for k in empty)
             raise DataError(f"{path / part}: none of the images of class {names} is readable. Put readable ones there.")
     skipped = len(shuffled) - len(kept)
-    about = "Your own images" + (f"; {skipped} unreadable files were skipped." if skipped else ".")
+    about = "Your own images" + (f"; unreadable files that were skipped: {skipped}." if skipped else ".")
     parts = (images[:cut], labels[:cut]), (images[cut:], labels[cut:])
     return Dataset(path.name, *parts, classes[0], "real", "class folders", about)
 

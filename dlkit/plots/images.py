@@ -7,7 +7,7 @@ import numpy as np
 from dlkit.plots.style import RED, WIDTH, figure
 
 
-def show_images(images, titles=None, *, columns=10, title_colours=None, heading=None):
+def show_images(images, titles=None, *, columns=10, title_colours=None, heading=None, colour_map="gray_r"):
     """Shows images in a grid, greyscale or RGB.
 
     Args:
@@ -16,17 +16,22 @@ def show_images(images, titles=None, *, columns=10, title_colours=None, heading=
         columns: images in a row.
         title_colours: a colour for each title.
         heading: a text above the grid.
+        colour_map: for greyscale images; "gray_r" shows ink on paper, "gray" photographs.
 
     Returns:
         The figure.
     """
     rows = -(-len(images) // columns)
+    proportion = images[0].shape[0] / images[0].shape[1]
     lines = max((str(title).count("\n") + 1 for title in titles), default=0) if titles is not None else 0
-    with figure(rows, columns, height=rows * (WIDTH / columns + 0.19 * lines) + 0.4, squeeze=False) as (fig, axes):
+    with figure(rows, columns, height=rows * (proportion * WIDTH / columns + 0.19 * lines) + 0.4, squeeze=False) as (
+        fig,
+        axes,
+    ):
         for ax in axes.flat:
             ax.axis("off")
         for k, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
-            ax.imshow(image, cmap="gray_r" if image.ndim == 2 else None, interpolation="nearest")
+            ax.imshow(image, cmap=colour_map if image.ndim == 2 else None, interpolation="nearest")
             if titles is not None:
                 ax.set_title(titles[k], fontsize=8, color=title_colours[k] if title_colours else "black")
         fig.suptitle(heading, fontsize=10)

@@ -32,8 +32,9 @@ def show_network(model, *, at_least=0):
         ax.set(
             xlim=(0, 1.35), ylim=(len(layers) - 0.4, -0.6), title=f"{model.name}: {model.count_params():,} parameters"
         )
-        left_out = f"; layers below {at_least:,} parameters left out" if at_least else ""
-        ax.set_xlabel(f"parameters of the layer, and → the shape of its output for one image{left_out}")
+        fewer = "without" if at_least == 1 else f"below {at_least:,}"
+        left_out = f"; layers {fewer} parameters left out" if at_least else ""
+        ax.set_xlabel(f"parameters, and → the shape of the output for one image{left_out}")
         ax.set_xticks([])
         ax.set_yticks([])
         ax.spines[:].set_visible(False)

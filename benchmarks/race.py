@@ -1,0 +1,99 @@
+"""What all races share: taking turns, the ratio of each turn, and the table with its conditions."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+from datetime import date
+from pathlib import Path
+
+from dlkit import runtime
+
+FOLDER = Path(__file__).parent
+
+
+def take_turns(ours, theirs, *, rounds=5):
+    """Runs both in turn, so that a busy moment of the machine meets both.
+
+    Args:
+        ours, theirs: functions without arguments that return a rate: the more the better.
+        rounds: turns of each.
+
+    Returns:
+        Dictionary with the lists "ours" and "theirs", and of their ratios "median", "lowest" and "highest".
+    """
+    rates = {"ours": [], "theirs": []}
+    for turn in range(1, rounds + 1):
+        rates["theirs"].append(theirs())
+        rates["ours"].append(ours())
+        ratio = rates["ours"][-1] / rates["theirs"][-1]
+        print(
+            f"turn {turn} of {rounds}: {rates['ours'][-1]:,.0f} against {rates['theirs'][-1]:,.0f}, {ratio:.1f} times"
+        )
+    ratios = [mine / other for mine, other in zip(rates["ours"], rates["theirs"], strict=True)]
+    return {**rates, "median": statistics.median(ratios), "lowest": min(ratios), "highest": max(ratios)}
+
+
+def conditions(**more):
+    """The machine and the versions that a result belongs to."""
+    return {
+        "date": date.today().isoformat(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "versions": runtime.versions(),
+        **more,
+    }
+
+
+def _processor():
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def save(name, result, *, folder=FOLDER):
+    """Puts a race's result into results.json and writes RESULTS.md anew.
+
+    Args:
+        name: of the race.
+        result: what `take_turns` returns, with "question", "goal", "unit" and "conditions" added.
+        folder: where the two files are.
+    """
+    file = folder / "results.json"
+    results = json.loads(file.read_text()) if file.exists() else {}
+    results[name] = result
+    file.write_text(json.dumps(dict(sorted(results.items())), indent=1) + "\n")
+    (folder / "RESULTS.md").write_text(table(results))
+
+
+def table(results):
+    """RESULTS.md: a row for each race, and below it the conditions of each."""
+    lines = [
+        "# Races",
+        "",
+        "Our way against the way tutorials teach it: same data, same machine, taking turns in one run.",
+        "`make bench` runs them all, `make bench RACE=pipeline` one of them; both write this file.",
+        "Trust the ratios: absolute rates vary with what else the machine does.",
+        "",
+        "| race | ours, median | theirs, median | ratio: median (lowest to highest) | goal |",
+        "|---|---|---|---|---|",
+    ]
+    for name, result in sorted(results.items()):
+        ours, theirs = (statistics.median(result[side]) for side in ("ours", "theirs"))
+        lines.append(
+            f"| {name}: {result['question']} | {ours:,.0f} {result['unit']} | {theirs:,.0f} {result['unit']} | "
+            f"**{result['median']:.1f}** ({result['lowest']:.1f} to {result['highest']:.1f}) | {result['goal']} |"
+        )
+    lines += ["", "## Conditions", ""]
+    for name, result in sorted(results.items()):
+        told = "; ".join(f"{key} {_plain(value)}" for key, value in result["conditions"].items())
+        lines.append(f"- **{name}**: {len(result['ours'])} turns; {told}.")
+    return "\n".join(lines) + "\n"
+
+
+def _plain(value):
+    return ", ".join(f"{key} {text}" for key, text in value.items()) if isinstance(value, dict) else value
