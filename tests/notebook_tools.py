@@ -106,7 +106,7 @@ def normalise(notebook):
         cell.id = f"cell-{number:02d}"
         cell.metadata = nbformat.from_dict({key: cell.metadata[key] for key in ("tags",) if key in cell.metadata})
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if not _is_empty(output)]
+            cell.outputs = [output for output in _joined(cell.outputs) if not _is_empty(output)]
             for output in cell.outputs:
                 output.pop("transient", None)
                 if "image/png" in output.get("data", {}):
@@ -131,6 +131,18 @@ def _smaller(png):
     file = io.BytesIO()
     picture.save(file, "PNG", optimize=True)
     return base64.b64encode(file.getvalue()).decode()
+
+
+def _joined(outputs):
+    """Printed text arrives in pieces that depend on the moment; one piece is what a reader sees."""
+    result = []
+    for output in outputs:
+        stream = output.output_type == "stream"
+        if stream and result and result[-1].output_type == "stream" and result[-1].name == output.name:
+            result[-1].text += output.text
+        else:
+            result.append(output)
+    return result
 
 
 def _is_empty(output):

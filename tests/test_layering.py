@@ -16,12 +16,13 @@ LEVELS = {
     "runtime": 0,
     "data": 1,
     "models": 2,
-    "training": 3,
-    "evaluate": 4,
-    "plots": 5,
-    "recipes": 6,
-    "doctor": 6,
-    "__main__": 7,
+    "transfer": 3,
+    "training": 4,
+    "evaluate": 5,
+    "plots": 6,
+    "recipes": 7,
+    "doctor": 7,
+    "__main__": 8,
 }
 MAY_IMPORT_TENSORFLOW = {"runtime", "data"}
 

@@ -212,6 +212,16 @@ def test_two_runs_of_a_training_in_numpy_give_the_same_bits(backpropagation):
         np.testing.assert_array_equal(a, b)
 
 
+def test_printed_text_is_one_output_however_many_pieces_it_came_in():
+    def normalised(*pieces):
+        outputs = [nbformat.v4.new_output("stream", name="stdout", text=piece) for piece in pieces]
+        cell = nbformat.v4.new_code_cell("print()", outputs=outputs)
+        return normalise(nbformat.v4.new_notebook(cells=[cell])).cells[0].outputs
+
+    assert normalised("solved", "\n", "next\n") == normalised("solved\nnext\n")
+    assert len(normalised("solved\n", "next\n")) == 1
+
+
 def test_two_runs_of_the_whole_notebook_give_the_same_bits(tmp_path):
     """Fresh kernels, all cells: the same texts and pictures but for what is timed, and the same weights."""
     from nbclient import NotebookClient
