@@ -5,7 +5,7 @@ import sys
 
 from dlkit import runtime
 
-RACES = ("pipeline",)
+RACES = ("pipeline", "transfer")
 
 if __name__ == "__main__":
     runtime.setup(0)

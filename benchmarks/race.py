@@ -32,8 +32,14 @@ def take_turns(ours, theirs, *, rounds=5):
         print(
             f"turn {turn} of {rounds}: {rates['ours'][-1]:,.0f} against {rates['theirs'][-1]:,.0f}, {ratio:.1f} times"
         )
-    ratios = [mine / other for mine, other in zip(rates["ours"], rates["theirs"], strict=True)]
-    return {**rates, "median": statistics.median(ratios), "lowest": min(ratios), "highest": max(ratios)}
+    return compare(rates["ours"], rates["theirs"])
+
+
+def compare(ours, theirs):
+    """What `take_turns` returns, from rates measured already."""
+    ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
+    summary = {"median": statistics.median(ratios), "lowest": min(ratios), "highest": max(ratios)}
+    return {"ours": list(ours), "theirs": list(theirs), **summary}
 
 
 def conditions(**more):
@@ -84,9 +90,11 @@ def table(results):
     ]
     for name, result in sorted(results.items()):
         ours, theirs = (statistics.median(result[side]) for side in ("ours", "theirs"))
+        digits = 0 if ours > 10 else 2
         lines.append(
-            f"| {name}: {result['question']} | {ours:,.0f} {result['unit']} | {theirs:,.0f} {result['unit']} | "
-            f"**{result['median']:.1f}** ({result['lowest']:.1f} to {result['highest']:.1f}) | {result['goal']} |"
+            f"| {name}: {result['question']} | {ours:,.{digits}f} {result['unit']} | "
+            f"{theirs:,.{digits}f} {result['unit']} | **{result['median']:.{digits or 1}f}** "
+            f"({result['lowest']:.{digits or 1}f} to {result['highest']:.{digits or 1}f}) | {result['goal']} |"
         )
     lines += ["", "## Conditions", ""]
     for name, result in sorted(results.items()):

@@ -1,4 +1,4 @@
-"""Command line: `python -m dlkit doctor | data list | data fetch | data verify | train`."""
+"""Command line: `python -m dlkit doctor | data list | data fetch | data verify | train | predict`."""
 
 from __future__ import annotations
 
@@ -55,12 +55,19 @@ def _parser():
     )
     command.add_argument("recipe", choices=recipes.RECIPES, metavar="recipe")
     command.add_argument("--data", metavar="DIR", help="folder with train/<class>/* and test/<class>/*")
-    command.add_argument("--image-size", type=int, metavar="N", help="resize the folder's images to N x N pixels")
+    command.add_argument("--image-size", type=int, metavar="N", help="work at N x N pixels")
     command.add_argument("--skip-broken", action="store_true", help="leave out files that are no readable images")
     command.add_argument("--out", metavar="RUN", required=True, help="run folder for results and checkpoints")
     command.add_argument("--epochs", type=int, metavar="N", help="instead of the recipe's own number")
+    command.add_argument("--unfreeze", metavar="STAGE", help='stage to fine-tune from, such as conv5; "" for all')
+    command.add_argument("--weights", metavar="W", help="imagenet (default), a file, or none for random ones")
     command.add_argument("--seed", type=int, default=0, metavar="N")
     command.set_defaults(run=_train)
+
+    command = commands.add_parser("predict", help="classify image files with the model of a finished run")
+    command.add_argument("run_folder", metavar="RUN", help="the run folder, or the model.keras in it")
+    command.add_argument("images", metavar="IMAGE", nargs="+")
+    command.set_defaults(run=_predict)
     return parser
 
 
@@ -94,15 +101,20 @@ def _train(options):
         raise ValueError(f"Expected --epochs of 1 or more. Received: {options.epochs}.")
     if options.image_size is not None and options.image_size < 1:
         raise ValueError(f"Expected --image-size of 1 or more. Received: {options.image_size}.")
-    if not options.data and (options.image_size or options.skip_broken):
+    borrows = isinstance(recipes.RECIPES[options.recipe], recipes.TransferRecipe)
+    if not options.data and (options.skip_broken or (options.image_size and not borrows)):
         raise ValueError("--image-size and --skip-broken are about a folder of images: name it with --data.")
+    if not borrows and (options.unfreeze is not None or options.weights):
+        raise ValueError(f"--unfreeze and --weights are for recipes that borrow a network; {options.recipe} does not.")
     metrics = recipes.train(
         options.recipe,
         out=options.out,
         data_dir=options.data,
-        image_size=options.image_size and (options.image_size, options.image_size),
         on_error="skip" if options.skip_broken else "raise",
         epochs=options.epochs,
+        image_size=options.image_size,
+        unfreeze=options.unfreeze,
+        weights=options.weights,
         seed=options.seed,
         verbose=1 if sys.stdout.isatty() else 2,
     )
@@ -111,6 +123,11 @@ def _train(options):
         f"✓ test accuracy {metrics['accuracy']:.4f} (95 % interval {low:.3f} to {high:.3f}), "
         f"{metrics['seconds']:.0f} s of training. Results, pictures and model: {options.out}"
     )
+
+
+def _predict(options):
+    for file, classes in zip(options.images, recipes.predict(options.run_folder, options.images), strict=True):
+        print(f"{file}: " + ", ".join(f"{name} {probability:.0%}" for name, probability in classes))
 
 
 if __name__ == "__main__":

@@ -127,6 +127,14 @@ def _cpu_precision():
     return "mixed_bfloat16" if {"avx512_bf16", "amx_bf16"} & set(flags.split()) else "float32"
 
 
+def is_out_of_memory(error):
+    """True when an exception says that the device's or the machine's memory did not suffice, on any Keras backend."""
+    text = f"{type(error).__name__} {error}"
+    return isinstance(error, MemoryError) or any(
+        word in text for word in ("ResourceExhausted", "RESOURCE_EXHAUSTED", "OOM")
+    )
+
+
 def versions():
     """The versions a result depends on, by name, without importing anything heavy that is not loaded yet."""
     from importlib.metadata import version

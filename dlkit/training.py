@@ -65,19 +65,27 @@ class SmoothedCrossentropy(keras.losses.Loss):
         return {**super().get_config(), "label_smoothing": self.label_smoothing}
 
 
+_WATCHED = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")  # of EarlyStopping, ReduceLROnPlateau
+
+
 class Checkpoint(keras.callbacks.Callback):
     """Saves the whole state of training after every epoch, in one file that is always whole.
 
     The state is every number that training carries along: weights, the optimizer's moments and step count, the
-    generators behind dropout. It is written beside and renamed, so a kill at any moment leaves the last whole epoch.
+    generators behind dropout, and what `EarlyStopping` and `ReduceLROnPlateau` remember. It is written beside and
+    renamed, so a kill at any moment leaves the last whole epoch.
 
     Args:
         path: the file, ending in `.npz`.
+        watchers: the other callbacks of this training; those two kinds among them are saved. Hand this one to `fit`
+            after them.
     """
 
-    def __init__(self, path):
+    def __init__(self, path, watchers=()):
         super().__init__()
-        self.path, self.history, self._start = Path(path), [], 0.0
+        kinds = (keras.callbacks.EarlyStopping, keras.callbacks.ReduceLROnPlateau)
+        self.watchers = [watcher for watcher in watchers if isinstance(watcher, kinds)]
+        self.path, self.history, self.stopped, self._start, self._remembered = Path(path), [], False, 0.0, None
 
     def restore(self, model):
         """Loads the saved state into a compiled model, if there is any.
@@ -94,15 +102,28 @@ class Checkpoint(keras.callbacks.Callback):
         variables = _state(model)
         try:
             with np.load(self.path, allow_pickle=False) as saved:
-                self.history = json.loads(str(saved["history"]))
-                values = [saved[f"variable_{k}"] for k in range(len(saved.files) - 1)]
+                about = json.loads(str(saved["about"]))
+                values = [saved[f"variable_{k}"] for k in range(about["variables"])]
+                best = [[saved[f"best_{w}_{k}"] for k in range(n)] or None for w, n in enumerate(about["best"])]
         except Exception as error:
             raise ValueError(f"{self.path} is no readable checkpoint: {error}. Delete it to start anew.") from error
-        if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
+        shapes = [tuple(variable.shape) for variable in variables]
+        if [value.shape for value in values] != shapes or len(best) != len(self.watchers):
             raise ValueError(f"{self.path} belongs to another model. Choose another run folder, or delete it.")
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
+        self.history, self.stopped, self._remembered = about["history"], about["stopped"], (about["watchers"], best)
         return len(self.history)
+
+    def recall(self):
+        """Gives the watchers back what they remembered when the file was saved."""
+        for watcher, memory, best in zip(self.watchers, *(self._remembered or ((), ())), strict=False):
+            vars(watcher).update(memory)
+            if best:
+                watcher.best_weights = best
+
+    def on_train_begin(self, logs=None):
+        self.recall()  # the watchers have just forgotten all in their own on_train_begin
 
     def on_epoch_begin(self, epoch, logs=None):
         self._start = time.perf_counter()
@@ -110,12 +131,26 @@ class Checkpoint(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.history.append({**{k: float(v) for k, v in logs.items()}, "seconds": time.perf_counter() - self._start})
         state = {f"variable_{k}": np.asarray(variable) for k, variable in enumerate(_state(self.model))}
+        best = [getattr(watcher, "best_weights", None) or [] for watcher in self.watchers]
+        about = {
+            "history": self.history,
+            "stopped": bool(self.model.stop_training),
+            "variables": len(state),
+            "best": [len(values) for values in best],
+            "watchers": [_memory(watcher) for watcher in self.watchers],
+        }
+        state |= {f"best_{w}_{k}": value for w, values in enumerate(best) for k, value in enumerate(values)}
         part = self.path.with_suffix(".part")
         with open(part, "wb") as file:
-            np.savez(file, history=json.dumps(self.history), **state)
+            np.savez(file, about=json.dumps(about), **state)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, self.path)
+
+
+def _memory(watcher):
+    values = {name: getattr(watcher, name) for name in _WATCHED if hasattr(watcher, name)}
+    return {name: None if value is None else float(value) for name, value in values.items()}
 
 
 def _state(model):
@@ -132,15 +167,16 @@ def fit(model, make_train_ds, *, steps_per_epoch, epochs, checkpoint, validation
         steps_per_epoch: batches in an epoch.
         epochs: epochs in all, those before the stop included.
         checkpoint: path of the checkpoint file, ending in `.npz`.
-        validation_data, callbacks: as for `model.fit`.
+        validation_data, callbacks: as for `model.fit`. What `EarlyStopping` and `ReduceLROnPlateau` remember survives
+            a stop too.
         verbose: as for `model.fit`: 0 silent, 1 progress bar, 2 a line an epoch.
 
     Returns:
         A list with a dictionary for each epoch: the metrics by Keras's names, and "seconds" of training and validation.
     """
-    saver = Checkpoint(checkpoint)
+    saver = Checkpoint(checkpoint, callbacks)
     done = saver.restore(model)
-    if done < epochs:
+    if done < epochs and not saver.stopped:
         model.fit(
             make_train_ds(done),
             steps_per_epoch=steps_per_epoch,
@@ -151,4 +187,9 @@ def fit(model, make_train_ds, *, steps_per_epoch, epochs, checkpoint, validation
             verbose=verbose,
             shuffle=False,  # the dataset shuffles itself
         )
+    else:
+        saver.recall()
+        for watcher in saver.watchers:  # what they do at the end of a training that was not stopped here
+            watcher.set_model(model)
+            watcher.on_train_end()
     return saver.history

@@ -134,3 +134,60 @@ def test_a_saved_model_brings_schedule_and_loss_along(tmp_path):
     again = keras.models.load_model(tmp_path / "model.keras")
     assert isinstance(again.loss, training.SmoothedCrossentropy)
     assert again.optimizer.get_config()["learning_rate"]["config"]["peak"] == 0.1
+
+
+# --- early stopping and the plateau schedule remember across a stop
+
+VAL = (X[:24], 1 - Y[:24])  # the opposite of what is learnt: validation gets worse
+
+
+def watchers():
+    return [
+        keras.callbacks.ReduceLROnPlateau(monitor="val_loss", factor=0.5, patience=1),
+        keras.callbacks.EarlyStopping(monitor="val_loss", patience=4, restore_best_weights=True),
+    ]
+
+
+def watched(tmp_path, name, interrupt=()):
+    keras.utils.set_random_seed(1)
+    model = models.build_mlp((8, 8), 2, hidden=(16,))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.01), loss, metrics=["accuracy"])
+    history = training.fit(
+        model,
+        lambda first_epoch: data.pipeline(X, Y, batch_size=8, training=True, seed=5, first_epoch=first_epoch),
+        steps_per_epoch=8,
+        epochs=20,
+        checkpoint=tmp_path / name,
+        validation_data=data.pipeline(*VAL, batch_size=24),
+        callbacks=[*watchers(), *interrupt],
+        verbose=0,
+    )
+    return model, history
+
+
+@pytest.mark.parametrize("stop", [1, 3])
+def test_a_stopped_training_with_watchers_ends_with_the_same_bits(tmp_path, stop):
+    whole, history = watched(tmp_path, "whole.npz")
+    assert len(history) < 20, "it stopped early"
+    assert history[-1]["learning_rate"] < 0.01, "the rate was reduced"
+    with pytest.raises(KeyboardInterrupt):
+        watched(tmp_path, "run.npz", [StopAfter(stop)])
+    again, history_again = watched(tmp_path, "run.npz")
+    assert [epoch["val_loss"] for epoch in history] == [epoch["val_loss"] for epoch in history_again]
+    for a, b in zip(weights(whole), weights(again), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_training_that_stopped_early_is_not_trained_again_and_has_its_best_weights(tmp_path):
+    whole, history = watched(tmp_path, "run.npz")
+    finished, history_again = watched(tmp_path, "run.npz")
+    assert history == history_again
+    for a, b in zip(weights(whole), weights(finished), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_checkpoint_with_other_watchers_is_refused(tmp_path):
+    watched(tmp_path, "run.npz")
+    with pytest.raises(ValueError, match="belongs to another model"):
+        watched(tmp_path, "run.npz", [keras.callbacks.EarlyStopping()])

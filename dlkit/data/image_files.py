@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
@@ -113,6 +114,19 @@ def read_images(files, *, image_size=None, on_error="raise"):
             "Pass image_size=(height, width) to resize them (on the command line: --image-size N)."
         )
     return np.stack(images), kept
+
+
+def sizes(files):
+    """The sizes that image files have, without decoding them; those that are no images are left out.
+
+    Returns:
+        Set of (height, width), as stored: before the camera's rotation is undone.
+    """
+    found = set()
+    for file in files:
+        with contextlib.suppress(Exception), Image.open(file) as image:
+            found.add(image.size[::-1])
+    return found
 
 
 def _decode(file, image_size):

@@ -20,7 +20,8 @@ def image_folder(path, *, image_size=None, on_error="raise"):
 
     Args:
         path: the folder that holds `train` and `test`.
-        image_size: (height, width) to resize to; needed when the images differ in size.
+        image_size: (height, width) to resize to; needed when the images differ in size. Or a function from the list of
+            files to that.
         on_error: what to do about files that are no readable images: "raise" names them all, "skip" leaves them out,
             prints them, and the card says how many.
 
@@ -46,6 +47,7 @@ def image_folder(path, *, image_size=None, on_error="raise"):
         raise DataError(f"{path}: classes must be the same in train and test. In one only: {', '.join(odd)}.")
     orders = [np.random.default_rng(0).permutation(len(part)) for part in files]
     shuffled = [part[k] for part, order in zip(files, orders, strict=True) for k in order]
+    image_size = image_size(shuffled) if callable(image_size) else image_size
     images, kept = image_files.read_images(shuffled, image_size=image_size, on_error=on_error)
     labels = np.concatenate([part[order] for part, order in zip(labels, orders, strict=True)])[kept]
     cut = np.searchsorted(kept, len(files[0]))  # the first that came from test

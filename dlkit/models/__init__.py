@@ -2,7 +2,7 @@
 
 from dlkit.models.architectures import build_alexnet, build_lenet5, build_resnet, build_vgg
 from dlkit.models.costs import multiply_adds
-from dlkit.models.vision import build_classic_cnn, build_mlp, build_small_resnet, residual_block
+from dlkit.models.vision import build_classic_cnn, build_mlp, build_small_resnet, dtype_policy, residual_block
 
 __all__ = [
     "build_alexnet",
@@ -12,6 +12,7 @@ __all__ = [
     "build_resnet",
     "build_small_resnet",
     "build_vgg",
+    "dtype_policy",
     "multiply_adds",
     "residual_block",
 ]

@@ -13,7 +13,7 @@ from keras import layers
 
 
 @contextmanager
-def _precision(policy):
+def dtype_policy(policy):
     """Builds layers under a Keras dtype policy such as "mixed_bfloat16", then puts the old one back."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
@@ -145,7 +145,7 @@ def build_small_resnet(
         >>> build_small_resnet((32, 32, 3), 10).output_shape
         (None, 10)
     """
-    with _precision(precision):
+    with dtype_policy(precision):
         inputs = keras.Input(input_shape, name="pixels")
         x = layers.Rescaling(1 / 64, offset=-2, name="scale")(inputs)
         x = layers.Conv2D(channels[0], 4, strides=2, padding="same", activation="relu", name="stem")(x)

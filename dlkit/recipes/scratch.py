@@ -1,0 +1,116 @@
+"""Recipes that train a network from scratch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dlkit import data
+from dlkit.recipes import run_folder
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings of a training from scratch that belong together.
+
+    Attributes:
+        about: one line for `--help`.
+        dataset: name of the data set it uses when no folder is given.
+        make: function (input_shape, num_classes, steps, precision) -> compiled model; steps counts the whole training.
+        epochs: passes over the training images.
+        batch_size: images in a training step.
+        augment: as for `data.pipeline`.
+    """
+
+    about: str
+    dataset: str
+    make: Callable
+    epochs: int
+    batch_size: int
+    augment: Callable | None = None
+
+    def settings(self, options):
+        """What a run folder of this recipe remembers besides data and seed."""
+        return {"epochs": options.get("epochs") or self.epochs, "batch_size": self.batch_size}
+
+    def read_size(self, files, options):
+        """(height, width) to read a folder's images at; None leaves them as they are."""
+        size = options.get("image_size")
+        return size and (size, size)
+
+    def train(self, dataset, out, settings, rt, verbose):
+        """Trains on nine tenths of the training images, or goes on where it was stopped.
+
+        Returns:
+            (model, history): the trained model, and a dictionary for each epoch.
+        """
+        from dlkit import training
+
+        train_part, val_part = run_folder.split(dataset.train, rt.seed)
+        steps_per_epoch = -(-len(train_part[1]) // self.batch_size)
+        steps = steps_per_epoch * settings["epochs"]
+        model = self.make(dataset.train[0].shape[1:], len(dataset.class_names), steps, rt.precision)
+        options = {"batch_size": self.batch_size, "training": True, "augment": self.augment, "seed": rt.seed}
+        history = training.fit(
+            model,
+            lambda first_epoch: data.pipeline(*train_part, first_epoch=first_epoch, **options),
+            steps_per_epoch=steps_per_epoch,
+            epochs=settings["epochs"],
+            checkpoint=out / "checkpoint.npz",
+            validation_data=data.pipeline(*val_part, batch_size=500),
+            verbose=verbose,
+        )
+        return model, history
+
+
+def _with_adam(builder, learning_rate, **options):
+    """A `make` for a model of `dlkit.models`, by its builder's name, trained with Adam and cross-entropy."""
+
+    def make(input_shape, num_classes, steps, precision):
+        import keras
+
+        from dlkit import models
+
+        model = getattr(models, builder)(input_shape, num_classes, **options)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(optimizer=keras.optimizers.Adam(learning_rate), loss=loss, metrics=["accuracy"])
+        return model
+
+    return make
+
+
+def _cifar10_fast(input_shape, num_classes, steps, precision):
+    import keras
+
+    from dlkit import models, training
+
+    model = models.build_small_resnet(input_shape, num_classes, precision=precision)
+    optimizer = keras.optimizers.SGD(training.OneCycle(0.2, steps), momentum=0.9, nesterov=True)
+    model.compile(optimizer=optimizer, loss=training.SmoothedCrossentropy(), metrics=["accuracy"])
+    return model
+
+
+SCRATCH = {
+    "digits-mlp": Recipe(
+        "an MLP on scikit-learn's digits, to see that everything works",
+        "digits",
+        _with_adam("build_mlp", 0.003, hidden=(64,)),
+        epochs=30,  # a few seconds in all
+        batch_size=32,
+    ),
+    "cifar10-cnn": Recipe(
+        "the classic small CNN of many tutorials",
+        "cifar10",
+        _with_adam("build_classic_cnn", 0.001),
+        epochs=10,  # it overfits from here on
+        batch_size=32,  # with Adam's default rate, larger batches learn less in ten epochs
+    ),
+    "cifar10-fast": Recipe(
+        "a small residual network, one-cycle schedule, augmentation, label smoothing",
+        "cifar10",
+        _cifar10_fast,
+        epochs=10,
+        batch_size=128,  # large enough to keep two cores busy, small enough for 400 steps an epoch
+        augment=data.random_crop_and_flip,
+    ),
+}
