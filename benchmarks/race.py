@@ -90,7 +90,7 @@ def table(results):
     ]
     for name, result in sorted(results.items()):
         ours, theirs = (statistics.median(result[side]) for side in ("ours", "theirs"))
-        digits = 0 if ours > 10 else 2
+        digits = 2 if theirs < 2 else 0  # shares want more digits than images a second
         lines.append(
             f"| {name}: {result['question']} | {ours:,.{digits}f} {result['unit']} | "
             f"{theirs:,.{digits}f} {result['unit']} | **{result['median']:.{digits or 1}f}** "

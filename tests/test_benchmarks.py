@@ -1,11 +1,12 @@
 """The races' bookkeeping, and that the pipeline's two sides do the same work."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
-from benchmarks import pipeline, race
+from benchmarks import pipeline, race, transfer
 from dlkit import data
 
 
@@ -62,3 +63,19 @@ def test_both_sides_of_the_pipeline_race_deliver_batches_of_224_pixels(tmp_path,
     assert pipeline.our_rate(tmp_path) > 0
     assert made[0].element_spec[0].shape[1:] == (224, 224, 3)
     assert pipeline.make_legacy(tmp_path)() > 0
+
+
+def test_both_ways_of_the_transfer_race_train_the_same_head(tmp_path, monkeypatch):
+    shapes = data.load("shapes10")
+    small = dataclasses.replace(
+        shapes, train=tuple(x[:300] for x in shapes.train), test=tuple(x[:200] for x in shapes.test)
+    )
+    monkeypatch.setattr(data, "load", lambda name: small)
+    monkeypatch.setattr(transfer, "EPOCHS", 1)
+    monkeypatch.setattr(transfer, "IMAGE_SIZE", 32)
+    contest = transfer.Contest(tmp_path, image_count=300, weights=None)
+    assert contest.theirs() > 0
+    assert contest.ours() > 0
+    assert len(contest.seconds["again"]) == 1
+    assert [len(contest.accuracies[side]) for side in ("theirs", "ours")] == [1, 2]
+    assert contest.extraction() > 0

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import http.server
+import os
 import shutil
 import threading
 
@@ -173,6 +174,14 @@ def test_unfrozen_from_a_stage_on_that_moves_and_nothing_else(stage, parts, caps
     assert count == sum(np.size(w) for w in model.weights if w.path in changed)
 
 
+def test_batch_normalisation_is_trained_from_the_stage_on_when_asked_for():
+    model = build_classifier()
+    count = transfer.unfreeze(model, "conv3", batch_norm=True)
+    assert count == transfer.unfreeze(model, "conv3") + 12, "gamma and beta of six channels"
+    transfer.unfreeze(model, "conv3", batch_norm=True)
+    assert {path.split("/")[-2] for path in moved(model)} == {"conv3_conv", "conv3_bn", "hidden_1", "logits"}
+
+
 def test_unfreezing_again_freezes_what_is_before():
     model = build_classifier()
     assert transfer.unfreeze(model, "") > transfer.unfreeze(model, "conv3") > transfer.unfreeze(model, "head")
@@ -261,6 +270,21 @@ def test_flipped_copies_come_second(tmp_path):
     assert both.shape == (2, 10, 6)
     np.testing.assert_allclose(both[1], model(IMAGES[:, :, ::-1]), rtol=1e-2, atol=1e-3)
     np.testing.assert_array_equal(both[0], transfer.cached_features(model, IMAGES, tmp_path))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such lock")
+def test_two_at_once_compute_the_same_features_once(tmp_path, monkeypatch):
+    from concurrent.futures import ThreadPoolExecutor
+
+    model = build_tiny()
+    whole = transfer.cached_features(model, IMAGES, tmp_path / "whole", batch_size=2)
+    counting = Counting(model, monkeypatch)
+    with ThreadPoolExecutor(2) as pool:
+        tasks = [pool.submit(transfer.cached_features, model, IMAGES, tmp_path / "run", batch_size=2) for _ in range(2)]
+        found = [task.result() for task in tasks]
+    for features in found:
+        np.testing.assert_array_equal(features, whole)
+    assert counting.seen == 10
 
 
 @pytest.mark.parametrize("rows", [0, 4, 8])

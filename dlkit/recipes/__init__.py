@@ -6,6 +6,7 @@ path is told in a second and not after TensorFlow's start.
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 
@@ -45,7 +46,17 @@ def train(name, *, out, data_dir=None, on_error="raise", seed=0, verbose=1, **op
     if name not in RECIPES:
         raise ValueError(f'Expected a recipe: {", ".join(RECIPES)}. Received: "{name}".')
     recipe, out = RECIPES[name], Path(out)
-    dataset = _load(recipe, data_dir, on_error, options)
+    if data_dir and not Path(data_dir).is_dir():
+        raise data.DataError(
+            f"{data_dir} does not exist. Expected a folder with train/<class>/<image> and test/<class>/<image>. "
+            f"To train on {recipe.dataset} leave --data out; `python -m dlkit data fetch {recipe.dataset}` gets it."
+        )
+    recipe.check(options)
+    if data_dir:
+        read_size = functools.partial(recipe.read_size, options=options)
+        dataset = data.image_folder(data_dir, image_size=read_size, on_error=on_error)
+    else:
+        dataset = data.load(recipe.dataset)
     print(dataset)
     settings = {"recipe": name, **recipe.settings(options), "seed": seed, "data": run_folder.fingerprint(dataset)}
     run_folder.claim(out, settings)
@@ -60,17 +71,6 @@ def train(name, *, out, data_dir=None, on_error="raise", seed=0, verbose=1, **op
 
 def _precision(model):
     return max(model.layers, key=lambda layer: layer.count_params()).dtype_policy.name
-
-
-def _load(recipe, data_dir, on_error, options):
-    if data_dir is None:
-        return data.load(recipe.dataset)
-    if not Path(data_dir).is_dir():
-        raise data.DataError(
-            f"{data_dir} does not exist. Expected a folder with train/<class>/<image> and test/<class>/<image>. "
-            f"To train on {recipe.dataset} leave --data out; `python -m dlkit data fetch {recipe.dataset}` gets it."
-        )
-    return data.image_folder(data_dir, image_size=lambda files: recipe.read_size(files, options), on_error=on_error)
 
 
 def predict(run, files, *, top=3):

@@ -29,6 +29,9 @@ class Recipe:
     batch_size: int
     augment: Callable | None = None
 
+    def check(self, options):
+        """Raises when something is missing that the training will need; for this kind there is nothing."""
+
     def settings(self, options):
         """What a run folder of this recipe remembers besides data and seed."""
         return {"epochs": options.get("epochs") or self.epochs, "batch_size": self.batch_size}

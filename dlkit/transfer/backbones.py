@@ -134,7 +134,7 @@ def find_weights(name):
     raise DataError(
         f"The ImageNet weights of {name} were not found and not downloaded ({reason}). Run this once with a network, "
         f"or put {backbone.file} into the folder weights/ of the folder that DLKIT_DATA names. "
-        "Random weights must be asked for: weights=None."
+        "Random weights must be asked for: weights=None (on the command line: --weights none)."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -30,8 +31,8 @@ def cached_features(model, images, folder, *, batch_size=128, flipped=False):
         flipped: True also computes the images mirrored left to right.
 
     Returns:
-        float16 array, memory-mapped and read-only, of shape (count, *features); with `flipped`, (2, count, *features):
-        first the images as they are.
+        float16 array, memory-mapped and read-only, of shape (count, *features); with `flipped` an array in memory of
+        shape (2, count, *features): first the images as they are.
 
     Raises:
         DataError: when the disk is full or the folder cannot be written.
@@ -63,7 +64,10 @@ def _append(model, images, target, batch_size):
     begin, row = len(header.getvalue()), 2 * math.prod(shape[1:])
     part = target.with_suffix(".part")
     with open(part, "ab") as file:
-        if file.tell() < begin:
+        _wait_for(file)
+        if target.exists():  # another process has just finished it
+            return
+        if file.seek(0, os.SEEK_END) < begin:
             file.truncate(0)
             file.write(header.getvalue())
         done = (file.tell() - begin) // row
@@ -75,6 +79,14 @@ def _append(model, images, target, batch_size):
         file.flush()
         os.fsync(file.fileno())
     os.replace(part, target)
+
+
+def _wait_for(file):
+    """Waits while another process writes this file; a kill lets go of it."""
+    with contextlib.suppress(ImportError):  # Windows has no such lock
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def fingerprint(model, images):

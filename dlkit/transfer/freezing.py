@@ -18,16 +18,17 @@ def freeze(model):
     return _told(model, "nothing")
 
 
-def unfreeze(model, stage):
+def unfreeze(model, stage, *, batch_norm=False):
     """Trains the layers from a stage on, to the end of the model, and freezes all before it.
 
-    Batch normalisation stays frozen everywhere in the borrowed part: it keeps its statistics and works in inference
-    mode, since statistics of a few new images would throw away what it has learnt.
+    Unless told otherwise, batch normalisation stays frozen: it keeps its statistics and works in inference mode, since
+    the statistics of a few new images would throw away what it has learnt.
 
     Args:
         model: a flat model, such as `keras.Model(backbone.input, head(backbone.output))`.
         stage: the beginning of a layer's name: "conv5" in ResNet50, "conv_dw_12" in MobileNet, "head". The first layer
             in the model's order whose name begins so starts the trained part. "" trains everything.
+        batch_norm: True also trains batch normalisation from the stage on: better where there are many images.
 
     Returns:
         Number of parameters that are trained from now on. Compile the model after this, not before.
@@ -37,8 +38,8 @@ def unfreeze(model, stage):
     """
     first = _first(model, stage)
     for index, layer in enumerate(model.layers):
-        layer.trainable = index >= first and not isinstance(layer, keras.layers.BatchNormalization)
-    return _told(model, f"from {model.layers[first].name} on")
+        layer.trainable = index >= first and (batch_norm or not isinstance(layer, keras.layers.BatchNormalization))
+    return _told(model, f"from {model.layers[first].name} on" if stage else "from the first layer on")
 
 
 def _first(model, stage):
