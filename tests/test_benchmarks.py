@@ -65,7 +65,7 @@ def test_both_sides_of_the_pipeline_race_deliver_batches_of_224_pixels(tmp_path,
     assert pipeline.make_legacy(tmp_path)() > 0
 
 
-def test_both_ways_of_the_transfer_race_train_the_same_head(tmp_path, monkeypatch):
+def test_both_ways_of_the_transfer_race_train_the_head_and_leave_the_backbone_alone(tmp_path, monkeypatch):
     shapes = data.load("shapes10")
     small = dataclasses.replace(
         shapes, train=tuple(x[:300] for x in shapes.train), test=tuple(x[:200] for x in shapes.test)
@@ -74,8 +74,11 @@ def test_both_ways_of_the_transfer_race_train_the_same_head(tmp_path, monkeypatc
     monkeypatch.setattr(transfer, "EPOCHS", 1)
     monkeypatch.setattr(transfer, "IMAGE_SIZE", 32)
     contest = transfer.Contest(tmp_path, image_count=300, weights=None)
+    before = contest.backbone.get_weights()
     assert contest.theirs() > 0
     assert contest.ours() > 0
     assert len(contest.seconds["again"]) == 1
     assert [len(contest.accuracies[side]) for side in ("theirs", "ours")] == [1, 2]
     assert contest.extraction() > 0
+    for old, new in zip(before, contest.backbone.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)

@@ -147,7 +147,7 @@ class TransferRecipe:
             steps_per_epoch=-(-len(train_part[1]) // batch_size),
             epochs=settings["epochs"],
             checkpoint=out / "checkpoint.npz",
-            validation_data=data.pipeline(*val_part, batch_size=max(batch_size, 1)),
+            validation_data=data.pipeline(*val_part, batch_size=batch_size),
             callbacks=[
                 keras.callbacks.ReduceLROnPlateau(monitor="val_loss", factor=0.3, patience=1),
                 keras.callbacks.EarlyStopping(monitor="val_loss", patience=3, restore_best_weights=True),
