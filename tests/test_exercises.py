@@ -145,7 +145,65 @@ def bottleneck(*, inner=True, last="after", shortcut=True, bias=False, kernels=(
     return block
 
 
+def l2_sp(*, start_of=lambda s: s, scale=1.0, gradient=2.0, first_only=False):
+    def penalty(weights, start, strength):
+        steps = [w - start_of(s) for w, s in zip(weights, start, strict=True)]
+        counted = steps[:1] if first_only else steps
+        total = scale * strength * sum(np.vdot(step, step) for step in counted)
+        return total, [gradient * strength * step for step in steps]
+
+    return penalty
+
+
+def remembers(*, looks=True, safe=True, name="own"):
+    def remembered(compute, inputs, path):
+        if looks and path.exists():
+            return np.load(path)
+        result = compute(inputs)
+        beside = path.with_name("part.npy") if safe else path
+        np.save(beside, result)
+        beside.replace(path if name == "own" else path.with_name(name))
+        return result
+
+    return remembered
+
+
+def distillation(*, factor=2, mean=np.mean, exchanged=False, divide=True, stable=True, entropy=True):
+    def loss(ours, theirs, temperature):
+        if divide:
+            ours, theirs = ours / temperature, theirs / temperature
+        p, q = (theirs, ours) if not exchanged else (ours, theirs)
+        if stable:
+            p, q = (z - np.logaddexp.reduce(z, axis=1, keepdims=True) for z in (p, q))
+        else:
+            p, q = (np.log(np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)) for z in (p, q))
+        rows = (np.exp(p) * ((p if entropy else 0) - q)).sum(axis=1)
+        return temperature**factor * mean(rows)
+
+    return loss
+
+
+RUNS = [0.5, 0.52, 0.51]
+LOWER, HIGHER = [0.4, 0.41, 0.39], [0.6, 0.61, 0.62]
+CROSSED = {n: {"frozen": RUNS, "fine-tuned": LOWER if n < 50 else HIGHER} for n in (5, 20, 80, 320)}
+HELPED = {
+    n: {"alone": RUNS, "both": runs} for n, runs in ((50, HIGHER), (200, [0.55, 0.54, 0.56]), (5000, [0.5, 0.53, 0.51]))
+}
+PHOTOS = {"test_labels": [0, 1] * 10, "predicted": [0, 1] * 9 + [0, 0], "interval": (0.764, 0.991)}
+
 ANOTHER_WAY = {
+    "13.arrays_that_change": [
+        *("dense/bias", "dense/kernel", "norm/beta", "norm/gamma"),
+        *("norm/moving_mean", "norm/moving_variance"),
+    ],
+    "13.l2_sp": l2_sp(),
+    "13.crossing": CROSSED,
+    "14.trained_parameters": 70_410.0,
+    "14.remembered": remembers(),
+    "14.two_folders": PHOTOS,
+    "15.temperature": (0.665, 0.245, 0.09),
+    "15.distillation_loss": distillation(),
+    "15.second_task": HELPED,
     "12.vgg_dense_layer": 102_764_544.0,
     "12.bottleneck_block": bottleneck(),
     "12.separable_cnn": {"ordinary": [5e6, np.array([0.4, 0.42, 0.39])], "separable": (1e6, (0.41, 0.38, 0.4))},
@@ -167,6 +225,85 @@ ANOTHER_WAY = {
 }
 
 MISTAKES = {
+    "13.arrays_that_change": [
+        ("dense/kernel", "a set of texts"),
+        ({"dense/weights"}, "there is no dense/weights"),
+        ({"conv/kernel"}, "frozen"),
+        ({"norm/gamma"}, "dense layer"),
+        ({"dense/kernel", "dense/bias"}, "nobody has frozen"),
+        ({"dense/kernel", "dense/bias", "norm/gamma", "norm/beta"}, "follow every batch"),
+    ],
+    "13.l2_sp": [
+        (l2_sp(start_of=lambda s: 0), "not from zero"),
+        (l2_sp(scale=1 / 0.3), "strength is missing"),
+        (l2_sp(first_only=True), "only the first"),
+        (l2_sp(scale=0.7), "λ Σ"),
+        (l2_sp(gradient=1.0), "2 of the square is missing"),
+        (l2_sp(gradient=-2.0), "the sign is wrong"),
+        (l2_sp(gradient=2 / 0.3), "the strength is missing"),
+        (l2_sp(gradient=5.0), "differentiate"),
+        (lambda w, s, c: l2_sp()(w, s, c)[0], "two things"),
+        (lambda w, s, c: (l2_sp()(w, s, c)[0], [0, 0]), "in its shape"),
+    ],
+    "13.crossing": [
+        ({}, "give {images_per_class"),
+        ({5: RUNS}, "the entry of 5"),
+        ({5: {"frozen": [0.5], "fine-tuned": RUNS}}, "at least three seeds"),
+        ({5: {"frozen": [50, 51, 52], "fine-tuned": RUNS}}, "not percentages"),
+        ({5: {"frozen": [0.5] * 3, "fine-tuned": RUNS}}, "another seed"),
+        ({5: CROSSED[5], 80: CROSSED[80]}, "four are needed"),
+        (dict.fromkeys(range(4), CROSSED[80]), "fewer images"),
+        (dict.fromkeys(range(4), CROSSED[5]), "more images"),
+    ],
+    "14.trained_parameters": [
+        (70_410 + 1024, "stays frozen"),
+        (67_840, "the head too"),
+        (70_400, "has biases"),
+        (70_922, "neither convolution"),
+        (2_570, "the head alone"),
+        (3 * 3 * 256 * 256 + 65_536 + 2_570, "nothing is mixed"),
+        (1, "256 channels"),
+    ],
+    "14.remembered": [
+        (lambda compute, inputs, path: compute(inputs), "nothing was kept"),
+        (lambda compute, inputs, path: inputs, "return compute(inputs)"),
+        (remembers(looks=False), "computed again"),
+        (remembers(safe=False), "half a file"),
+        (remembers(name="elsewhere.npy"), "nothing was kept at"),
+    ],
+    "14.two_folders": [
+        (3, "give"),
+        (PHOTOS | {"predicted": [0]}, "same length"),
+        (PHOTOS | {"test_labels": [0, 1], "predicted": [0, 1]}, "almost nothing"),
+        (PHOTOS | {"test_labels": [0] * 20}, "one class"),
+        (PHOTOS | {"interval": (0.9, 1.0)}, "wilson_interval"),
+        (PHOTOS | {"predicted": [0] * 20, "interval": (0.299, 0.701)}, "larger class"),
+    ],
+    "15.temperature": [
+        ([0.867, 0.117, 0.016], "at temperature 1"),
+        ([0.982, 0.018, 0.0003], "not multiplied"),
+        ([0.433, 0.059, 0.008], "not the probabilities"),
+        ([0.5, 0.3, 0.1], "sum to 1"),
+        ([0.5, 0.3, 0.2], "exp(2)"),
+        ([0.5], "three"),
+    ],
+    "15.distillation_loss": [
+        (distillation(factor=0), "T² is missing"),
+        (distillation(factor=1), "not T"),
+        (distillation(mean=np.sum), "not the sum"),
+        (distillation(exchanged=True), "exchanged"),
+        (distillation(entropy=False), "own entropy"),
+        (distillation(divide=False), "divide both"),
+        (distillation(stable=False), "overflow"),
+        (distillation(mean=lambda rows: rows), "one number"),
+        (lambda a, b, t: 1.0, "T² · mean"),
+    ],
+    "15.second_task": [
+        (7, "give {labels"),
+        ({50: HELPED[50], 200: HELPED[200]}, "at least three numbers"),
+        ({n: {"alone": RUNS, "both": [0.51, 0.52, 0.53]} for n in range(3)}, "within the spread"),
+        (dict.fromkeys(range(3), HELPED[50]), "should shrink"),
+    ],
     "12.vgg_dense_layer": [
         (7 * 7 * 512 * 4096, "bias too"),
         (7 * 512 * 4096 + 4096, "7 columns"),

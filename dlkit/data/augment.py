@@ -15,7 +15,7 @@ def random_crop_and_flip(images, seed, *, padding=4):
     The standard CIFAR-10 augmentation: pad, crop at random, flip (He et al. 2015, arXiv 1512.03385, section 4.2).
 
     Args:
-        images: tensor of shape (batch, height, width, channels).
+        images: tensor or array of shape (batch, height, width, channels).
         seed: a pair of integers, as `pipeline` hands it over.
         padding: pixels of zeros added on each side before cropping back to the old size; 0 only mirrors.
 
@@ -24,6 +24,7 @@ def random_crop_and_flip(images, seed, *, padding=4):
     """
     import tensorflow as tf
 
+    images = tf.convert_to_tensor(images)
     count, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
     seed = tf.cast(seed, tf.int64)
     draws = tf.random.stateless_uniform((2, count), seed, 0, 2 * padding + 1, tf.int32)
@@ -42,7 +43,7 @@ def random_affine(images, seed, *, rotation=20.0, shift=0.2, shear=0.2, zoom=0.2
     are those of Keras's legacy `ImageDataGenerator`, so that settings can be taken over as they are.
 
     Args:
-        images: tensor of shape (batch, height, width, channels), any real dtype.
+        images: tensor or array of shape (batch, height, width, channels), any real dtype.
         seed: a pair of integers, as `pipeline` hands it over.
         rotation: largest angle, either way, in degrees.
         shift: largest shift, either way, as a share of height and of width.
@@ -57,6 +58,7 @@ def random_affine(images, seed, *, rotation=20.0, shift=0.2, shear=0.2, zoom=0.2
     """
     import tensorflow as tf
 
+    images = tf.convert_to_tensor(images)
     count, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
     draws = tf.random.stateless_uniform((7, count), tf.cast(seed, tf.int64), -1.0, 1.0)
     transforms = _affine_transforms(

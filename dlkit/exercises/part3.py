@@ -1,0 +1,201 @@
+"""Checkers of notebooks 13 and 14: transfer learning, and the recipe with a borrowed network."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from dlkit.exercises import checker, not_a_number
+
+
+@checker("13.arrays_that_change")
+def arrays_that_change(answer):
+    """Convolution frozen; batch normalisation and dense layer free."""
+    if isinstance(answer, str) or not all(isinstance(name, str) for name in answer):
+        return 'give a set of texts, such as {"conv/kernel", "conv/bias"}'
+    answer = set(answer)
+    own = {"conv": {"kernel", "bias"}, "dense": {"kernel", "bias"}}
+    own["norm"] = {"gamma", "beta", "moving_mean", "moving_variance"}
+    every = {f"{layer}/{weight}" for layer, weights in own.items() for weight in weights}
+    if unknown := answer - every:
+        return f"there is no {sorted(unknown)[0]} in this model"
+    if answer & {"conv/kernel", "conv/bias"}:
+        return "the convolution is frozen: its arrays stay as they are"
+    if not {"dense/kernel", "dense/bias"} <= answer:
+        return "the dense layer comes after the frozen one and is trained"
+    if not {"norm/gamma", "norm/beta"} <= answer:
+        return "nobody has frozen `norm`; which of its arrays does the optimizer change?"
+    if answer != every - {"conv/kernel", "conv/bias"}:
+        return "mean and variance have no gradient, and still they follow every batch that `fit` trains on"
+    return None
+
+
+@checker("13.l2_sp")
+def l2_sp(student):
+    """Penalty and gradients on two arrays, told apart from the usual slips."""
+    rng = np.random.default_rng(0)
+    start = [rng.normal(size=(3, 2)), rng.normal(size=2)]
+    weights = [values + rng.normal(size=values.shape) for values in start]
+    before = [values.copy() for values in (*weights, *start)]
+    result = student(weights, start, 0.3)
+    if result is None:
+        return "your function returns nothing; is the `return` missing?"
+    if not isinstance(result, (tuple, list)) or len(result) != 2:
+        return "return two things: the penalty, and the list of gradients"
+    penalty, gradients = result
+    if not all(np.array_equal(a, b) for a, b in zip(before, (*weights, *start), strict=True)):
+        return "the arrays that came in were changed; compute new ones"
+    if np.ndim(penalty) != 0:
+        return f"the penalty is one number; this has shape {np.shape(penalty)}"
+    if [np.shape(gradient) for gradient in gradients] != [(3, 2), (2,)]:
+        return "give a gradient for each array, in its shape"
+    steps = [w - s for w, s in zip(weights, start, strict=True)]
+    squares = [np.sum(step**2) for step in steps]
+    if not np.isclose(penalty, 0.3 * sum(squares)):
+        hints = [
+            (sum(squares), "the strength is missing"),
+            (0.3 * sum(np.sum(w**2) for w in weights), "measure the distance from `start`, not from zero"),
+            (0.3 * sum(np.sum(np.abs(step)) for step in steps), "squared distances, not absolute ones"),
+            (0.3 * np.sqrt(sum(squares)), "the *squared* distance has no root"),
+            (0.3 * squares[0], "only the first array was counted"),
+            (0.3 * np.mean(np.concatenate([step.ravel() for step in steps]) ** 2), "a sum, not a mean"),
+        ]
+        return next((hint for value, hint in hints if np.isclose(penalty, value)), "the penalty is λ Σ (W − W_s)²")
+    for factor, hint in ((0.3, "the 2 of the square"), (-0.6, "the sign"), (2, "the strength")):
+        if all(np.allclose(g, factor * step) for g, step in zip(gradients, steps, strict=True)):
+            return f"the penalty is right; in the gradient {hint} is {'wrong' if factor < 0 else 'missing'}"
+    if not all(np.allclose(g, 0.6 * step) for g, step in zip(gradients, steps, strict=True)):
+        return "the penalty is right, the gradient is not: differentiate λ (w − s)² with respect to w"
+    return None
+
+
+def two_curves(measured, names, counted):
+    """Hint for a dictionary {count: {name: [accuracies]}}, or None; used by two experiments."""
+    shape = f'{{{counted}: {{"{names[0]}": [accuracies], "{names[1]}": [accuracies]}}}}'
+    if not isinstance(measured, dict) or not measured:
+        return f"give {shape}"
+    for count, entry in measured.items():
+        if not isinstance(entry, dict) or set(entry) != set(names):
+            return f"the entry of {count} should be as in {shape}"
+        for name, values in entry.items():
+            if np.ndim(values) != 1 or len(values) < 3:
+                return f"{count}, {name}: give a list of accuracies, of at least three seeds"
+            if not all(0 <= value <= 1 for value in values):
+                return "accuracies are shares between 0 and 1, not percentages"
+            if len(set(map(float, values))) == 1:
+                return f"{count}, {name}: all runs have the same accuracy; give each another seed"
+    return None
+
+
+@checker("13.crossing")
+def crossing(measured):
+    """The student's experiment: frozen ahead at the smallest number, fine-tuned at the largest."""
+    if hint := two_curves(measured, ("frozen", "fine-tuned"), "images_per_class"):
+        return hint
+    if len(measured) < 4:
+        return f"{len(measured)} numbers of images; four are needed to see where the lines cross"
+    ahead = [np.mean(measured[n]["frozen"]) > np.mean(measured[n]["fine-tuned"]) for n in sorted(measured)]
+    if not ahead[0]:
+        return "frozen features should be ahead at your smallest number; go on to fewer images"
+    if ahead[-1]:
+        return "fine-tuning should be ahead at your largest number; go on to more images"
+    return None
+
+
+@checker("14.trained_parameters")
+def trained_parameters(answer):
+    """Depthwise and pointwise weights of MobileNet's last block, and the head; batch normalisation stays frozen."""
+    if hint := not_a_number(answer, "trained_parameters"):
+        return hint
+    depthwise, pointwise, head = 3 * 3 * 256, 256 * 256, 256 * 10 + 10
+    right = depthwise + pointwise + head
+    hints = {
+        right + 4 * 256: "batch normalisation stays frozen unless you ask for it",
+        right + 8 * 256: "batch normalisation stays frozen; its mean and variance are never trained anyway",
+        depthwise + pointwise: "`unfreeze` trains to the end of the model: the head too",
+        right - 10: "the head has biases",
+        right + 512: "neither convolution has biases: the normalisation after it has its own",
+        3 * 3 * 256 * 256 + pointwise + head: "depthwise: one 3 × 3 kernel for each channel, nothing is mixed",
+        head: "that is the head alone",
+    }
+    if answer != right:
+        return hints.get(answer, "3·3 weights for each of 256 channels, then 1·1 from 256 to 256, then the head")
+    return None
+
+
+@checker("14.remembered")
+def remembered(student):
+    """Computes once, reads afterwards, and leaves no half file behind."""
+    inputs, asked = np.arange(12.0).reshape(6, 2), []
+
+    def compute(values):
+        asked.append(len(values))
+        return values[:, :1] * 2
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "kept" / "features.npy"
+        path.parent.mkdir()
+        first = student(compute, inputs, path)
+        if first is None:
+            return "your function returns nothing; is the `return` missing?"
+        if np.shape(first) != (6, 1) or not np.allclose(first, inputs[:, :1] * 2):
+            return "the first call should return compute(inputs)"
+        if not path.exists():
+            return f"nothing was kept at `path`; found {[found.name for found in path.parent.iterdir()]}"
+        times = len(asked)
+        second = student(compute, inputs, path)
+        if len(asked) > times:
+            return "the second call computed again; look first whether the file is there"
+        if not np.allclose(second, first):
+            return "the second call returned other numbers than the first"
+        return _after_a_stop(student, inputs, path.with_name("other.npy"))
+
+
+def _after_a_stop(student, inputs, path):
+    """What is at `path` when writing stops in the middle, as the power may."""
+    written = np.save
+
+    def stopped(file, *arguments, **options):
+        written(file, *arguments, **options)
+        name = Path(getattr(file, "name", file))
+        if name.name == path.name:
+            name.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    np.save = stopped
+    try:
+        student(lambda values: values, inputs, path)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        np.save = written
+    if path.exists():
+        return "stopped while it writes, it leaves half a file under the right name: write beside, then os.replace"
+    return None
+
+
+@checker("14.two_folders")
+def two_folders(measured):
+    """The student's own photographs: checked for an honest test set and the right interval."""
+    wanted = {"test_labels", "predicted", "interval"}
+    if not isinstance(measured, dict) or set(measured) != wanted:
+        return 'give {"test_labels": [...], "predicted": [...], "interval": (low, high)}'
+    labels, predicted = (np.asarray(measured[name]) for name in ("test_labels", "predicted"))
+    if labels.shape != predicted.shape or labels.ndim != 1:
+        return "test_labels and predicted are two lists of the same length: one entry for each test image"
+    if len(labels) < 10:
+        return f"{len(labels)} test images say almost nothing; take at least ten"
+    counts = np.unique(labels, return_counts=True)[1]
+    if len(counts) < 2:
+        return "the test images are all of one class"
+    from dlkit.evaluate import wilson_interval
+
+    right = np.mean(labels == predicted)
+    low, high = wilson_interval(right, len(labels))
+    if not np.allclose(measured["interval"], (low, high), atol=0.005):
+        return f"{round(right * len(labels))} of {len(labels)} right has another interval; use wilson_interval"
+    if low <= counts.max() / len(labels):
+        return f"the interval begins at {low:.2f}: always saying the larger class does as well; more images, or better"
+    return None
