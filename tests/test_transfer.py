@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from keras import layers
 
-from dlkit import data, transfer
+from dlkit import data, evaluate, training, transfer
 
+LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 IMAGES = np.random.default_rng(0).integers(0, 256, (10, 16, 16, 3)).astype("uint8")
 
 
@@ -345,3 +346,53 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(data.DataError, match=r"could not be kept in .*file: .*choose another folder"):
         transfer.cached_features(build_tiny(), IMAGES, tmp_path / "file")
+
+
+# --- the published figures, with real images and real weights
+
+
+@pytest.fixture(scope="module")
+def real():
+    """CIFAR-10 and MobileNet with ImageNet weights, at 96 and at 128 pixels."""
+    try:
+        photos = data.load("cifar10", real=True)
+        transfer.find_weights("mobilenet")
+    except data.DataError as error:
+        pytest.skip(str(error))
+    return photos, lambda size: transfer.build_backbone("mobilenet", (32, 32, 3), image_size=size)
+
+
+def train_head(backbone, images, labels, folder, epochs=10):
+    features = np.asarray(transfer.cached_features(backbone, images, folder), "float32")
+    head = transfer.build_head(features.shape[1:], 10, hidden=())
+    head.compile(keras.optimizers.Adam(training.OneCycle(1e-2, epochs * -(-len(labels) // 128))), LOSS)
+    head.fit(features, labels, batch_size=128, epochs=epochs, verbose=0)
+    return head
+
+
+@pytest.mark.slow
+def test_a_linear_head_on_features_of_10_000_images_reaches_seventy_percent(real, tmp_path):
+    photos, build = real
+    keras.utils.set_random_seed(0)
+    backbone = build(128)
+    head = train_head(backbone, *(part[:10_000] for part in photos.train), tmp_path)
+    features = transfer.cached_features(backbone, photos.test[0], tmp_path)
+    reached = evaluate.accuracy(photos.test[1], evaluate.predict_probs(head, np.asarray(features, "float32")))
+    print(f"linear head on 10,000 images at 128 px: {reached:.4f} on {len(features):,} test images")
+    assert reached >= 0.70
+
+
+@pytest.mark.slow
+def test_one_epoch_of_fine_tuning_reaches_seventy_eight_percent(real, tmp_path):
+    photos, build = real
+    keras.utils.set_random_seed(0)
+    backbone = build(96)
+    head = train_head(backbone, *(part[:10_000] for part in photos.train), tmp_path)
+    model = keras.Model(backbone.input, head(backbone.output))
+    transfer.unfreeze(model, "", batch_norm=True)
+    train_ds = data.pipeline(*photos.train, batch_size=64, training=True)
+    model.compile(keras.optimizers.Adam(training.OneCycle(2e-3, len(train_ds), warmup=0.1)), LOSS)
+    model.fit(train_ds, verbose=0, shuffle=False)
+    reached = evaluate.accuracy(photos.test[1], evaluate.predict_probs(model, photos.test[0]))
+    print(f"one epoch of fine-tuning at 96 px: {reached:.4f}")
+    assert reached >= 0.78
