@@ -94,3 +94,6 @@ def test_the_races_results_are_the_measured_ones():
     ratios = re.search(r"come (\d+) times as fast .* (\d+) times as fast from files of 224 pixels", README, re.DOTALL)
     measured = [RESULTS[name]["median"] for name in ("pipeline", "pipeline-large-files")]
     assert [int(ratio) for ratio in ratios.groups()] == [round(ratio) for ratio in measured]
+    ratios = re.search(r"its ten epochs (\d+) times as fast .*?the second time (\d+) times", README, re.DOTALL)
+    measured = [RESULTS[name]["median"] for name in ("transfer", "transfer-again")]
+    assert [int(ratio) for ratio in ratios.groups()] == [int(ratio) for ratio in measured]
