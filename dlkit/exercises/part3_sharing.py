@@ -83,5 +83,7 @@ def second_task(measured):
     runs = measured[best]
     noise = sum(np.std(values) / np.sqrt(len(values)) for values in runs.values())
     if gains[best] <= noise:
-        return f"the largest gain, {gains[best]:+.3f} at {best}, may be chance: the means are known to ±{noise:.3f} only"
+        return (
+            f"the largest gain, {gains[best]:+.3f} at {best}, may be chance: the means are known to ±{noise:.3f} only"
+        )
     return None
