@@ -537,6 +537,13 @@ def test_the_solution_is_right(name):
     assert exercises.verdict(name, answer_of(SOLVED[name])) == "✓ right"
 
 
+def test_a_checker_leaves_no_file_where_the_student_works(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for answer in (ANOTHER_WAY["14.remembered"], *(answer for answer, _ in MISTAKES["14.remembered"])):
+        exercises.verdict("14.remembered", answer)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_another_right_way_is_right(name):
     assert exercises.verdict(name, ANOTHER_WAY[name]) == "✓ right"

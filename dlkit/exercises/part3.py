@@ -158,10 +158,7 @@ def _after_a_stop(student, inputs, path):
     written = np.save
 
     def stopped(file, *arguments, **options):
-        written(file, *arguments, **options)
-        name = Path(getattr(file, "name", file))
-        if name.name == path.name:
-            name.write_bytes(b"half")
+        written(file, *arguments, **options)  # a file that is there, but that nobody said was whole
         raise KeyboardInterrupt
 
     np.save = stopped
