@@ -353,46 +353,44 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
 
 @pytest.fixture(scope="module")
 def real():
-    """CIFAR-10 and MobileNet with ImageNet weights, at 96 and at 128 pixels."""
+    """CIFAR-10 itself; skips where it or MobileNet's weights are missing."""
     try:
         photos = data.load("cifar10", real=True)
         transfer.find_weights("mobilenet")
     except data.DataError as error:
         pytest.skip(str(error))
-    return photos, lambda size: transfer.build_backbone("mobilenet", (32, 32, 3), image_size=size)
+    return photos
 
 
-def train_head(backbone, images, labels, folder, epochs=10):
+def backbone_with_head(photos, image_size, folder, epochs=10):
+    """MobileNet with its ImageNet weights, and a linear head trained on its features of 10,000 images."""
+    keras.utils.set_random_seed(0)
+    backbone = transfer.build_backbone("mobilenet", (32, 32, 3), image_size=image_size)
+    images, labels = (part[:10_000] for part in photos.train)
     features = np.asarray(transfer.cached_features(backbone, images, folder), "float32")
     head = transfer.build_head(features.shape[1:], 10, hidden=())
     head.compile(keras.optimizers.Adam(training.OneCycle(1e-2, epochs * -(-len(labels) // 128))), LOSS)
     head.fit(features, labels, batch_size=128, epochs=epochs, verbose=0)
-    return head
+    return backbone, head
 
 
 @pytest.mark.slow
 def test_a_linear_head_on_features_of_10_000_images_reaches_seventy_percent(real, tmp_path):
-    photos, build = real
-    keras.utils.set_random_seed(0)
-    backbone = build(128)
-    head = train_head(backbone, *(part[:10_000] for part in photos.train), tmp_path)
-    features = transfer.cached_features(backbone, photos.test[0], tmp_path)
-    reached = evaluate.accuracy(photos.test[1], evaluate.predict_probs(head, np.asarray(features, "float32")))
+    backbone, head = backbone_with_head(real, 128, tmp_path)
+    features = transfer.cached_features(backbone, real.test[0], tmp_path)
+    reached = evaluate.accuracy(real.test[1], evaluate.predict_probs(head, np.asarray(features, "float32")))
     print(f"linear head on 10,000 images at 128 px: {reached:.4f} on {len(features):,} test images")
     assert reached >= 0.70
 
 
 @pytest.mark.slow
 def test_one_epoch_of_fine_tuning_reaches_seventy_eight_percent(real, tmp_path):
-    photos, build = real
-    keras.utils.set_random_seed(0)
-    backbone = build(96)
-    head = train_head(backbone, *(part[:10_000] for part in photos.train), tmp_path)
+    backbone, head = backbone_with_head(real, 96, tmp_path)
     model = keras.Model(backbone.input, head(backbone.output))
     transfer.unfreeze(model, "", batch_norm=True)
-    train_ds = data.pipeline(*photos.train, batch_size=64, training=True)
+    train_ds = data.pipeline(*real.train, batch_size=64, training=True)
     model.compile(keras.optimizers.Adam(training.OneCycle(2e-3, len(train_ds), warmup=0.1)), LOSS)
     model.fit(train_ds, verbose=0, shuffle=False)
-    reached = evaluate.accuracy(photos.test[1], evaluate.predict_probs(model, photos.test[0]))
+    reached = evaluate.accuracy(real.test[1], evaluate.predict_probs(model, real.test[0]))
     print(f"one epoch of fine-tuning at 96 px: {reached:.4f}")
     assert reached >= 0.78
