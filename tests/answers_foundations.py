@@ -1,0 +1,100 @@
+"""Other right ways and typical mistakes for the exercises of notebooks 01 to 08, for test_exercises.
+
+Each mistake comes with a word of the hint that it should get.
+"""
+
+import numpy as np
+
+RNG = np.random.default_rng(0)
+
+
+def silu(share_of=lambda z: 0.5 + 0.5 * np.tanh(z / 2), slope_of=lambda z, s: s + z * s * (1 - s)):
+    def written(z):
+        share = share_of(z)
+        return [z * share, slope_of(z, share)]
+
+    return written
+
+
+def overflowing(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def cross_entropy_with_a_loop(labels, logits):
+    total = 0.0
+    for label, row in zip(labels, logits, strict=True):
+        row = [float(value) for value in row]
+        total += max(row) + np.log(sum(np.exp(value - max(row)) for value in row)) - row[label]
+    return total / len(labels)
+
+
+def naive_cross_entropy(labels, logits):
+    probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return -np.mean(np.log(probs[np.arange(len(labels)), labels]))
+
+
+def xor(**changed):
+    tent = {"W1": [[1, 1], [1, 1]], "b1": [0, -1], "W2": [[1], [-2]], "b2": [0]}
+    return tuple((tent | changed).values())
+
+
+ANOTHER_WAY = {
+    "01.softmax_on_paper": np.array([0.09, 0.2447, 0.6652]),
+    "01.silu": silu(),
+    "01.xor": xor(W1=[[1, -1], [-1, 1]], b1=[0, 0], W2=[[1], [1]]),
+    "02.cross_entropy_on_paper": np.float64(1.498),
+    "02.sparse_cross_entropy": cross_entropy_with_a_loop,
+    "02.best_confidence": lambda epsilon, K: 1 - epsilon * (K - 1) / K,
+}
+
+MISTAKES = {
+    "01.softmax_on_paper": [
+        ([0.665, 0.245, 0.09], "turned round"),
+        ([1001 / 3006, 1002 / 3006, 1003 / 3006], "exponential first"),
+        ([np.nan] * 3, "infinity divided"),
+        ([1, 2.718, 7.389], "sum to 1"),
+        ([0.2, 0.3, 0.5], "subtract 1001"),
+    ],
+    "01.silu": [
+        (lambda z: silu()(z)[0], "two arrays"),
+        (lambda z: (z.sum(), z), "have that shape"),
+        (lambda z: (silu()(z)[0] + 1, z), "the value is"),
+        (silu(slope_of=lambda z, s: s * (1 - s)), "slope of σ alone"),
+        (silu(slope_of=lambda z, s: z * s * (1 - s)), "lacks 1·σ"),
+        (silu(slope_of=lambda z, s: s), "lacks z·σ'"),
+        (silu(slope_of=lambda z, s: s + z), "product rule: "),
+        (silu(share_of=overflowing), "NumPy warns"),
+        (silu(share_of=lambda z: overflowing(np.maximum(z, -40)) + 1e-9), "far out"),
+    ],
+    "01.xor": [
+        (xor()[:3], "four arrays"),
+        (xor(b1=[0]), "b1 has shape"),
+        (xor(W2=[[-1], [2]], b2=[1]), "opposite"),
+        (xor(b1=[0, 0]), "between the four inputs"),
+        (xor(W2=[[1], [-1]]), "expected 0, 1, 1, 0"),
+    ],
+    "02.cross_entropy_on_paper": [
+        (2.996, "that is the sum"),
+        (0.4993, "times classes"),
+        (0.458, "it got 0.1"),
+        (-1.498, "the sign"),
+        (2.161, "bits"),
+        (0.6505, "base 10"),
+        (1.0, "for each example minus"),
+    ],
+    "02.sparse_cross_entropy": [
+        (naive_cross_entropy, "subtract each row's largest"),
+        (lambda y, z: cross_entropy_with_a_loop(y, z) * len(y), "sum over the examples"),
+        (lambda y, z: -cross_entropy_with_a_loop(y, z), "the sign"),
+        (lambda y, z: cross_entropy_with_a_loop(y, z) / 4, "examples times classes"),
+        (lambda y, z: np.mean(z[np.arange(len(y)), y]), "log of the sum"),
+        (lambda y, z: z[:, 0], "return their mean"),
+        (lambda y, z: z, "return one number"),
+    ],
+    "02.best_confidence": [
+        (lambda epsilon, K: 1 - epsilon, "itself included"),
+        (lambda epsilon, K: 1 - epsilon + epsilon / (K - 1), "not over the K − 1"),
+        (lambda epsilon, K: epsilon / K, "wrong class"),
+        (lambda epsilon, K: 0.85, "lowest point"),
+    ],
+}

@@ -1,0 +1,128 @@
+"""The code written in notebooks 01 to 08, tested on more cases than the lessons show."""
+
+from itertools import pairwise
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.notebook_tools import LESSONS, definitions
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    """Function from a lesson's number to a module with its definitions."""
+    found = {}
+
+    def of(number):
+        if number not in found:
+            found[number] = definitions(next(path for path in LESSONS if path.name.startswith(number)))
+        return found[number]
+
+    return of
+
+
+def taped(function, *arrays):
+    """Value of a TensorFlow function of arrays, and the gradient of its sum with respect to each of them."""
+    variables = [tf.Variable(np.asarray(array)) for array in arrays]
+    with tf.GradientTape() as tape:
+        value = function(*variables)
+    return value.numpy(), [np.asarray(tf.convert_to_tensor(g)) for g in tape.gradient(value, variables)]
+
+
+# --- 01
+
+
+@pytest.mark.parametrize(
+    ("name", "keras_name"),
+    [("sigmoid", "sigmoid"), ("relu", "relu"), ("leaky_relu", "leaky_relu"), ("gelu", "gelu")],
+)
+def test_activations_and_their_slopes_equal_keras_far_out_too(lesson, name, keras_name):
+    z = np.concatenate([np.linspace(-30, 30, 301), [0.0, 1e-9, -1e-9]]).reshape(4, -1)
+    values, (slopes,) = taped(getattr(keras.activations, keras_name), z)
+    np.testing.assert_allclose(getattr(lesson("01"), name)(z), values, atol=1e-6)
+    np.testing.assert_allclose(getattr(lesson("01"), f"{name}_slope")(z), slopes, atol=1e-6)
+
+
+def test_the_slope_of_tanh_equals_keras(lesson):
+    z = np.linspace(-10, 10, 101)
+    np.testing.assert_allclose(lesson("01").tanh_slope(z), taped(keras.activations.tanh, z)[1][0], atol=1e-9)
+
+
+@pytest.mark.parametrize("z", [[0.0, 0.0], [3.0, -1.0, 0.5, 2.0], [1000.0, 1001.0, -1000.0]])
+def test_softmax_and_its_jacobian_equal_tensorflow(lesson, z):
+    z = tf.constant(z, tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(z)
+        shares = tf.nn.softmax(z)
+    np.testing.assert_allclose(lesson("01").softmax(z.numpy()), shares.numpy(), atol=1e-12)
+    np.testing.assert_allclose(lesson("01").softmax_jacobian(z.numpy()), tape.jacobian(shares, z), atol=1e-12)
+
+
+@pytest.mark.parametrize("widths", [(3, 1), (4, 7, 2), (2, 3, 5, 3, 1)])
+def test_a_linear_stack_collapses_whatever_its_widths(lesson, widths):
+    rng = np.random.default_rng(0)
+    stack = [(rng.normal(size=pair), rng.normal(size=pair[1])) for pair in pairwise(widths)]
+    x = rng.normal(size=(6, widths[0]))
+    W, b = lesson("01").collapse(stack)
+    np.testing.assert_allclose(lesson("01").run_stack(x, stack), x @ W + b, atol=1e-12)
+
+
+def test_the_small_network_equals_keras_for_a_batch(lesson):
+    rng = np.random.default_rng(1)
+    weights = [rng.normal(size=shape) for shape in ((3, 2), (2,), (2, 1), (1,))]
+    x = rng.normal(size=(20, 3))
+    network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, "relu"), keras.layers.Dense(1, "sigmoid")])
+    network.set_weights(weights)
+    np.testing.assert_allclose(lesson("01").forward(x, *weights)[1], network(x), atol=1e-6)
+
+
+# --- 02
+
+
+def test_mean_squared_error_equals_keras(lesson):
+    rng = np.random.default_rng(0)
+    y, y_hat = rng.normal(size=50), rng.normal(size=50)
+    loss, (slope,) = taped(lambda p: keras.losses.mean_squared_error(y, p), y_hat)
+    np.testing.assert_allclose(lesson("02").mse(y, y_hat), loss, atol=1e-12)
+    np.testing.assert_allclose(lesson("02").mse_gradient(y, y_hat), slope, atol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [0.1, 5.0, 500.0])
+def test_binary_cross_entropy_from_logits_equals_keras_for_huge_logits_too(lesson, scale):
+    rng = np.random.default_rng(0)
+    y, z = rng.integers(0, 2, 50).astype(float), scale * rng.normal(size=50)
+    loss, (slope,) = taped(lambda logits: keras.losses.binary_crossentropy(y, logits, from_logits=True), z)
+    np.testing.assert_allclose(lesson("02").binary_cross_entropy_from_logits(y, z), loss, rtol=1e-9)
+    with np.errstate(over="ignore"):  # of the plain sigmoid, far out; its value 0 is right
+        np.testing.assert_allclose(lesson("02").gradient_in_logits(y, z), slope, atol=1e-9)
+
+
+def test_binary_cross_entropy_of_probabilities_is_that_of_their_logits(lesson):
+    rng = np.random.default_rng(0)
+    y, z = rng.integers(0, 2, 50).astype(float), rng.normal(size=50)
+    from_probs = lesson("02").binary_cross_entropy(y, lesson("02").sigmoid(z))
+    np.testing.assert_allclose(from_probs, lesson("02").binary_cross_entropy_from_logits(y, z), atol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [0.1, 5.0, 5_000.0])
+@pytest.mark.parametrize("epsilon", [0.0, 0.1, 0.5])
+def test_cross_entropy_and_its_gradient_equal_keras_with_label_smoothing(lesson, scale, epsilon):
+    rng = np.random.default_rng(0)
+    z, y = scale * rng.normal(size=(9, 5)), np.eye(5)[rng.integers(0, 5, 9)]
+
+    def of_keras(logits):
+        each = keras.losses.categorical_crossentropy(y, logits, from_logits=True, label_smoothing=epsilon)
+        return tf.reduce_mean(each)
+
+    loss, (slope,) = taped(of_keras, z)
+    ours = lesson("02").cross_entropy_and_gradient(lesson("02").smooth(y, epsilon), z)
+    np.testing.assert_allclose(ours[0], loss, rtol=1e-6)
+    np.testing.assert_allclose(ours[1], slope, atol=1e-7)
+
+
+def test_the_naive_formula_agrees_where_it_can(lesson):
+    z = np.random.default_rng(0).normal(size=(5, 4))
+    np.testing.assert_allclose(lesson("02").naive_log_softmax(z), lesson("02").log_softmax(z), atol=1e-12)
+    assert np.isnan(lesson("02").naive_log_softmax(np.array([[1000.0, 0.0]]))).any()
