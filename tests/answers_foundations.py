@@ -38,6 +38,16 @@ def xor(**changed):
     return tuple((tent | changed).values())
 
 
+def adagrad(start=0.1, keeps=True, sign=-1, extra=1.0):
+    def written(w, g, memory, t, rate):
+        v = memory.get("sum", start) + g * g
+        if keeps:
+            memory["sum"] = v
+        return w + sign * extra * rate * g * (v + 1e-7) ** -0.5
+
+    return written
+
+
 ANOTHER_WAY = {
     "01.softmax_on_paper": np.array([0.09, 0.2447, 0.6652]),
     "01.silu": silu(),
@@ -45,6 +55,9 @@ ANOTHER_WAY = {
     "02.cross_entropy_on_paper": np.float64(1.498),
     "02.sparse_cross_entropy": cross_entropy_with_a_loop,
     "02.best_confidence": lambda epsilon, K: 1 - epsilon * (K - 1) / K,
+    "04.two_momentum_steps": np.float32(0.46),
+    "04.adagrad": adagrad(),
+    "04.largest_rates": {1: 3.75, 2: 1.9, 10: np.float64(0.381), 50: 0.0755},
 }
 
 MISTAKES = {
@@ -96,5 +109,29 @@ MISTAKES = {
         (lambda epsilon, K: 1 - epsilon + epsilon / (K - 1), "not over the K − 1"),
         (lambda epsilon, K: epsilon / K, "wrong class"),
         (lambda epsilon, K: 0.85, "lowest point"),
+    ],
+    "04.two_momentum_steps": [
+        (0.8, "that is one step"),
+        (0.64, "plain gradient descent"),
+        (0.44, "not all of it"),
+        (0.2224, "Nesterov"),
+        (0.42, "is taken where"),
+        (1.54, "signs"),
+        (0.5, "first step: m"),
+    ],
+    "04.adagrad": [
+        (adagrad(start=0.0), "v starts at 0.1"),
+        (adagrad(keeps=False), "forgotten"),
+        (adagrad(sign=1), "against the gradient"),
+        (adagrad(extra=2.0), "v = v + g²"),
+        (lambda w, g, memory, t, rate: w.sum(), "new w, of shape"),
+    ],
+    "04.largest_rates": [
+        ([1, 2], "a dictionary"),
+        ({1.0: 3.8}, "at least three"),
+        ({1.0: 3.8, 2.0: 1.9, 100.0: 0.038}, "between 0.5 and 50"),
+        ({1.0: 2.0, 2.0: 1.0, 4.0: 0.5}, "can bear more"),
+        ({1.0: 3.0, 2.0: 1.9, 4.0: 0.95}, "try larger"),
+        ({1.0: 3.8, 2.0: 1.9, 4.0: 1.1}, "any more"),
     ],
 }

@@ -126,3 +126,75 @@ def test_the_naive_formula_agrees_where_it_can(lesson):
     z = np.random.default_rng(0).normal(size=(5, 4))
     np.testing.assert_allclose(lesson("02").naive_log_softmax(z), lesson("02").log_softmax(z), atol=1e-12)
     assert np.isnan(lesson("02").naive_log_softmax(np.array([[1000.0, 0.0]]))).any()
+
+
+# --- 04
+
+BY_HAND = {
+    "sgd": lambda rate: keras.optimizers.SGD(rate),
+    "momentum": lambda rate: keras.optimizers.SGD(rate, momentum=0.9),
+    "nesterov": lambda rate: keras.optimizers.SGD(rate, momentum=0.9, nesterov=True),
+    "rmsprop": lambda rate: keras.optimizers.RMSprop(rate),
+    "adam": lambda rate: keras.optimizers.Adam(rate),
+    "adamw": lambda rate: keras.optimizers.AdamW(rate, weight_decay=0.01),
+}
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+@pytest.mark.parametrize("rate", [0.001, 0.01])
+def test_optimizers_equal_keras_for_fifty_noisy_steps_on_arrays_of_any_shape(lesson, name, rate):
+    rng = np.random.default_rng(0)
+    weights = [rng.normal(size=(4, 3)), rng.normal(size=3)]
+    variables = [keras.Variable(w, dtype="float64") for w in weights]
+    memories, of_keras = [{}, {}], BY_HAND[name](rate)
+    for t in range(1, 51):
+        gradients = [w + rng.normal(size=w.shape) * 10.0 ** rng.integers(-4, 2) for w in weights]
+        weights = [
+            getattr(lesson("04"), name)(w, g, memory, t, rate)
+            for w, g, memory in zip(weights, gradients, memories, strict=True)
+        ]
+        of_keras.apply([keras.ops.convert_to_tensor(g) for g in gradients], variables)
+    for ours, theirs in zip(weights, variables, strict=True):
+        np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-5)
+
+
+def test_the_networks_gradients_agree_with_tensorflow(lesson):
+    rng = np.random.default_rng(0)
+    weights = lesson("04").starting_weights(rng)
+    weights[1] += rng.normal(size=64) * 0.1
+    x, y = rng.random((12, 784)), rng.integers(0, 10, 12)
+
+    def loss(W1, b1, W2, b2):
+        logits = tf.nn.relu(x @ W1 + b1) @ W2 + b2
+        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
+
+    value, gradients = taped(loss, *weights)
+    ours = lesson("04").loss_and_gradients(x, y, weights)
+    np.testing.assert_allclose(ours[0], value, atol=1e-12)
+    for mine, theirs in zip(ours[1], gradients, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-12)
+
+
+@pytest.mark.parametrize("curvature", [0.5, 3.0, 40.0])
+def test_gradient_descent_is_stable_up_to_two_over_the_curvature(lesson, curvature):
+    start, bound = np.array([1.0]), 2 / curvature
+    for factor, shrinks in ((0.99, True), (1.01, False)):
+        path = lesson("04").hike(lesson("04").sgd, factor * bound, np.array([curvature]), start, 300)
+        assert (abs(path[-1, 0]) < 1) == shrinks
+
+
+@pytest.mark.parametrize(("factor", "patience"), [(0.5, 2), (0.1, 1), (0.3, 3)])
+def test_reduce_on_plateau_equals_keras(lesson, factor, patience):
+    rng = np.random.default_rng(patience)
+    losses = 1 / np.arange(1, 41) ** 0.3 + 0.05 * rng.normal(size=40)
+    callback = keras.callbacks.ReduceLROnPlateau(factor=factor, patience=patience)
+    network = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    network.compile(keras.optimizers.SGD(0.1), "mse")
+    callback.set_model(network)
+    callback.on_train_begin()
+    theirs = []
+    for epoch, loss in enumerate(losses):
+        callback.on_epoch_end(epoch, {"val_loss": loss})
+        theirs.append(float(network.optimizer.learning_rate))
+    ours = lesson("04").reduce_on_plateau(losses, 0.1, factor, patience)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
