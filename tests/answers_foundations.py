@@ -48,6 +48,30 @@ def adagrad(start=0.1, keeps=True, sign=-1, extra=1.0):
     return written
 
 
+def each(clip):
+    return lambda gradients, limit: [clip(g, limit) for g in gradients]
+
+
+def by_length(gradients, limit):
+    length = np.sqrt(sum(np.sum(g**2) for g in gradients))
+    return [g * min(1, limit / length) for g in gradients]
+
+
+def clipped(clip=each(lambda g, limit: np.clip(g, -limit, limit)), sign=1, loss_of=lambda before, after: before):
+    def written(network, loss_function, optimizer, x, y, limit):
+        W, b = network.get_weights()
+        before = float(loss_function(y, network(x)))
+        error = x @ W + b - y
+        gradients = [2 * x.T @ error / len(x), 2 * error.mean(axis=0)]
+        gradients = [sign * np.float32(g) for g in clip(gradients, limit)]
+        optimizer.apply(gradients, network.trainable_variables)
+        return loss_of(before, float(loss_function(y, network(x))))
+
+    return written
+
+
+SHIFTED = {0: 0.95, 1: 0.9, 2: 0.75, 3: 0.5, 4: 0.3}
+
 ANOTHER_WAY = {
     "01.softmax_on_paper": np.array([0.09, 0.2447, 0.6652]),
     "01.silu": silu(),
@@ -57,6 +81,9 @@ ANOTHER_WAY = {
     "02.best_confidence": lambda epsilon, K: 1 - epsilon * (K - 1) / K,
     "04.two_momentum_steps": np.float32(0.46),
     "04.adagrad": adagrad(),
+    "05.count_parameters": 84_060.0,
+    "05.clipped_step": clipped(),
+    "05.shifted_digits": {**SHIFTED, 6: 0.2},
     "04.largest_rates": {1: 3.75, 2: 1.9, 10: np.float64(0.381), 50: 0.0755},
 }
 
@@ -133,5 +160,30 @@ MISTAKES = {
         ({1.0: 2.0, 2.0: 1.0, 4.0: 0.5}, "can bear more"),
         ({1.0: 3.0, 2.0: 1.9, 4.0: 0.95}, "try larger"),
         ({1.0: 3.8, 2.0: 1.9, 4.0: 1.1}, "any more"),
+    ],
+    "05.count_parameters": [
+        (83_900, "bias"),
+        (84_844, "no bias"),
+        (8_460, "784 pixels"),
+        (83_550, "last layer"),
+        (1, "inputs times units"),
+    ],
+    "05.clipped_step": [
+        (clipped(clip=each(lambda g, limit: g)), "not clipped"),
+        (clipped(clip=each(np.minimum)), "but not the negative"),
+        (clipped(clip=by_length), "length of all gradients"),
+        (clipped(clip=each(lambda g, limit: 0.5 * g)), "not where one SGD step"),
+        (clipped(sign=-1), "climbs"),
+        (clipped(sign=0), "did not move"),
+        (clipped(loss_of=lambda before, after: after), "before the step"),
+        (clipped(loss_of=lambda before, after: None), "return the loss"),
+        (clipped(loss_of=lambda before, after: [before, after]), "one number"),
+    ],
+    "05.shifted_digits": [
+        ({0: 0.95, 1: 0.9}, "the shifts 0, 1, 2, 3 and 4"),
+        ({k: 100 * v for k, v in SHIFTED.items()}, "percentages"),
+        (SHIFTED | {0: 0.5}, "as in the lesson"),
+        (SHIFTED | {4: 0.94}, "the test images only"),
+        (SHIFTED | {2: 0.4, 3: 0.5}, "should cost more"),
     ],
 }

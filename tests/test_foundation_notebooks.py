@@ -198,3 +198,49 @@ def test_reduce_on_plateau_equals_keras(lesson, factor, patience):
         theirs.append(float(network.optimizer.learning_rate))
     ours = lesson("04").reduce_on_plateau(losses, 0.1, factor, patience)
     np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+
+
+# --- 05
+
+
+def test_the_three_ways_have_the_same_weights_and_the_class_comes_back_from_its_file(lesson, tmp_path):
+    functional, subclass = lesson("05").build_functional(), lesson("05").SubclassMLP()
+    images = np.random.default_rng(0).integers(0, 256, (5, 28, 28)).astype("uint8")
+    subclass(images)
+    assert [w.shape for w in functional.get_weights()] == [w.shape for w in subclass.get_weights()]
+    subclass.set_weights(functional.get_weights())
+    np.testing.assert_allclose(subclass(images), functional(images), atol=1e-6)
+    subclass.save(tmp_path / "class.keras")
+    np.testing.assert_array_equal(keras.models.load_model(tmp_path / "class.keras")(images), subclass(images))
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "Adam", "RMSprop"])
+def test_the_loop_by_hand_is_fit_step_for_step_with_an_uneven_last_batch(lesson, optimizer):
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (90, 28, 28)).astype("uint8"), rng.integers(0, 10, 90)
+    lesson("05").cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    network = lesson("05").build_functional()
+    start, traces = network.get_weights(), []
+    for by_hand in (True, False):
+        network.set_weights(start)
+        network.compile(getattr(keras.optimizers, optimizer)(0.01), lesson("05").cross_entropy)
+        if by_hand:
+            losses, trace = lesson("05").train_by_hand(network, network.optimizer, images, labels, 32)
+        else:
+            keeper = lesson("05").KeepWeights()
+            history = network.fit(images, labels, 32, shuffle=False, callbacks=[keeper], verbose=0)
+            trace = keeper.trace
+        traces.append(trace)
+    assert [len(trace) for trace in traces] == [3, 3]
+    for ours, theirs in zip(*traces, strict=True):
+        assert lesson("05").apart(ours, theirs) < 1e-5
+    mean = np.average(losses, weights=[32, 32, 26])
+    np.testing.assert_allclose(mean, history.history["loss"][0], rtol=1e-5)
+
+
+def test_scrambling_keeps_every_pixel_value_and_is_the_same_for_all_images(lesson):
+    images = np.arange(2 * 784).reshape(2, 28, 28)
+    lesson("05").order = np.random.default_rng(1).permutation(784)
+    scrambled = lesson("05").scramble(images)
+    assert np.array_equal(np.sort(scrambled.ravel()), images.ravel())
+    assert np.array_equal(scrambled[1] - scrambled[0], np.full((28, 28), 784))
