@@ -57,7 +57,10 @@ def by_length(gradients, limit):
     return [g * min(1, limit / length) for g in gradients]
 
 
-def clipped(clip=each(lambda g, limit: np.clip(g, -limit, limit)), sign=1, loss_of=lambda before, after: before):
+BY_NUMBER = each(lambda g, limit: np.clip(g, -limit, limit))
+
+
+def clipped(clip=BY_NUMBER, sign=1, loss_of=lambda before, after: before):
     def written(network, loss_function, optimizer, x, y, limit):
         W, b = network.get_weights()
         before = float(loss_function(y, network(x)))

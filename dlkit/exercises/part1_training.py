@@ -95,6 +95,22 @@ def count_parameters(answer):
     return None if answer == 84_060 else "for each layer: inputs times units, plus one bias for each unit; then the sum"
 
 
+def _ways_to_clip(gradients, limit):
+    """The right way under None, wrong ones under their hints."""
+    norm = np.sqrt(sum(np.sum(g**2) for g in gradients))
+    return {
+        None: [np.clip(g, -limit, limit) for g in gradients],
+        "the gradients are not clipped: tf.clip_by_value(gradient, -limit, limit) for each of them": gradients,
+        "that clips the length of all gradients together; here every single number is clipped": [
+            g * min(1, limit / norm) for g in gradients
+        ],
+        "large *positive* numbers are clipped, but not the negative ones": [np.minimum(g, limit) for g in gradients],
+        "the sign: the step climbs; optimizer.apply takes the gradients as they are": [
+            -np.clip(g, -limit, limit) for g in gradients
+        ],
+    }
+
+
 @checker("05.clipped_step")
 def clipped_step(student):
     """One SGD step on a linear network whose gradients are known, with a tight and with a loose limit."""
@@ -114,20 +130,7 @@ def clipped_step(student):
             return f"return the loss, one number; this has shape {np.shape(returned)}"
         if all(np.array_equal(new, old) for new, old in zip(found, (W, b), strict=True)):
             return "the weights did not move: optimizer.apply(gradients, network.trainable_variables)"
-        norm = np.sqrt(sum(np.sum(g**2) for g in gradients))
-        variants = {
-            None: [np.clip(g, -limit, limit) for g in gradients],
-            "the gradients are not clipped: tf.clip_by_value(gradient, -limit, limit) for each of them": gradients,
-            "that clips the length of all gradients together; here every single number is clipped": [
-                g * min(1, limit / norm) for g in gradients
-            ],
-            "large *positive* numbers are clipped, but not the negative ones": [
-                np.minimum(g, limit) for g in gradients
-            ],
-            "the sign: the step climbs; optimizer.apply takes the gradients as they are": [
-                -np.clip(g, -limit, limit) for g in gradients
-            ],
-        }
+        variants = _ways_to_clip(gradients, limit)
         steps = {
             hint: all(np.allclose(n, o - 0.1 * g, atol=1e-5) for n, o, g in zip(found, (W, b), used, strict=True))
             for hint, used in variants.items()
