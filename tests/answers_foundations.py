@@ -4,6 +4,7 @@ Each mistake comes with a word of the hint that it should get.
 """
 
 import numpy as np
+from sklearn.metrics import f1_score
 
 RNG = np.random.default_rng(0)
 
@@ -73,6 +74,19 @@ def clipped(clip=BY_NUMBER, sign=1, loss_of=lambda before, after: before):
     return written
 
 
+def macro_f1_with(average="macro", **settings):
+    def written(labels, predictions, num_classes):
+        options = {"labels": range(num_classes), "zero_division": 0} | settings
+        return f1_score(labels, predictions, average=average, **options)
+
+    return written
+
+
+def f1_with_nan(labels, predictions, num_classes):
+    precision = [np.mean(labels[predictions == k] == k) if k in predictions else np.nan for k in range(num_classes)]
+    return np.mean(precision)
+
+
 SHIFTED = {0: 0.95, 1: 0.9, 2: 0.75, 3: 0.5, 4: 0.3}
 
 ANOTHER_WAY = {
@@ -84,6 +98,9 @@ ANOTHER_WAY = {
     "02.best_confidence": lambda epsilon, K: 1 - epsilon * (K - 1) / K,
     "04.two_momentum_steps": np.float32(0.46),
     "04.adagrad": adagrad(),
+    "06.precision_and_recall": [0.25, 0.75],
+    "06.macro_f1": macro_f1_with(),
+    "06.find_the_leaks": ["column 3", "patients in both"],
     "05.count_parameters": 84_060.0,
     "05.clipped_step": clipped(),
     "05.shifted_digits": {**SHIFTED, 6: 0.2},
@@ -188,5 +205,31 @@ MISTAKES = {
         (SHIFTED | {0: 0.5}, "as in the lesson"),
         (SHIFTED | {4: 0.94}, "the test images only"),
         (SHIFTED | {2: 0.4, 3: 0.5}, "should cost more"),
+    ],
+    "06.precision_and_recall": [
+        ((0.75, 0.25), "exchanged"),
+        ((25, 75), "as shares"),
+        ((0.333, 0.75), "all alarms"),
+        ((0.25, 0.015), "not by all people"),
+        ((0.5, 0.75), "precision: of all"),
+        ((0.25, 0.5), "recall: of the 20"),
+        (0.25, "two numbers"),
+    ],
+    "06.macro_f1": [
+        (macro_f1_with("micro"), "micro F1"),
+        (macro_f1_with("weighted"), "how often it occurs"),
+        (macro_f1_with(labels=None), "divide by num_classes"),
+        (macro_f1_with(average=None), "one number"),
+        (f1_with_nan, "nan"),
+        (lambda labels, predictions, num_classes: 0.5, "F1 from its TP, FP, FN"),
+    ],
+    "06.find_the_leaks": [
+        ("column 3", "a set of names"),
+        ({"scaling"}, "none of the names"),
+        ({"rows twice", "column 3"}, "no row stands"),
+        ({"column 0"}, "honest sign"),
+        ({"column 4"}, "does not give"),
+        ({"patients in both"}, "hardly overlap"),
+        ({"column 3"}, "came twice"),
     ],
 }

@@ -6,6 +6,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from sklearn import metrics
+from sklearn.calibration import calibration_curve
+from sklearn.model_selection import KFold
 
 from tests.notebook_tools import LESSONS, definitions
 
@@ -244,3 +247,87 @@ def test_scrambling_keeps_every_pixel_value_and_is_the_same_for_all_images(lesso
     scrambled = lesson("05").scramble(images)
     assert np.array_equal(np.sort(scrambled.ravel()), images.ravel())
     assert np.array_equal(scrambled[1] - scrambled[0], np.full((28, 28), 784))
+
+
+# --- 06
+
+
+def ranked(ties, seed=0, count=200):
+    rng = np.random.default_rng(seed)
+    y = rng.random(count) < 0.2
+    scores = rng.normal(size=count) + y
+    return y, scores.round(1 if ties else 12)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_roc_and_average_precision_equal_scikit_learn_with_equal_scores_too(lesson, ties, seed):
+    y, scores = ranked(ties, seed)
+    np.testing.assert_allclose(lesson("06").roc_area(y, scores), metrics.roc_auc_score(y, scores), atol=1e-12)
+    ours, theirs = lesson("06").average_precision(y, scores), metrics.average_precision_score(y, scores)
+    np.testing.assert_allclose(ours, theirs, atol=1e-12)
+    false_rate, true_rate, _ = metrics.roc_curve(y, scores, drop_intermediate=False)
+    np.testing.assert_allclose(lesson("06").roc_curve(y, scores), (false_rate, true_rate), atol=1e-12)
+
+
+@pytest.mark.parametrize("threshold", [-10.0, 0.0, 0.8, 10.0])
+def test_precision_recall_and_f1_equal_scikit_learn_for_detectors_that_always_or_never_fire(lesson, threshold):
+    y, scores = ranked(ties=False)
+    says = scores > threshold
+    tp, fp, fn, tn = lesson("06").counts(y, says)
+    assert [[tn, fp], [fn, tp]] == metrics.confusion_matrix(y, says).tolist()
+    theirs = metrics.precision_recall_fscore_support(y, says, average="binary", zero_division=0)
+    np.testing.assert_allclose(lesson("06").precision_recall_f1(tp, fp, fn), theirs[:3], atol=1e-12)
+
+
+@pytest.mark.parametrize("bins", [3, 5, 10])
+def test_the_calibration_curve_equals_scikit_learn(lesson, bins):
+    y, scores = ranked(ties=False)
+    p = 1 / (1 + np.exp(-scores))
+    said, true, error = lesson("06").calibration(y, p, bins)
+    np.testing.assert_allclose((true, said), calibration_curve(y, p, n_bins=bins), atol=1e-12)
+    assert 0 < error < 1
+    assert lesson("06").calibration(np.array([True, False]), np.array([1.0, 0.0]), bins)[2] == 0
+
+
+@pytest.mark.parametrize(("right", "count"), [(0, 10), (3, 7), (58, 60), (60, 60)])
+def test_the_interval_equals_scipy(lesson, right, count):
+    from scipy.stats import binomtest
+
+    theirs = binomtest(right, count).proportion_ci(method="wilson")
+    np.testing.assert_allclose(lesson("06").wilson(right / count, count), (theirs.low, theirs.high), atol=1e-6)
+
+
+@pytest.mark.parametrize(("count", "k"), [(10, 5), (23, 4), (7, 7)])
+def test_every_row_is_tested_once_and_never_by_a_model_that_saw_it(lesson, count, k):
+    order = np.random.default_rng(0).permutation(count)
+    folds = list(lesson("06").k_fold(order, k))
+    assert len(folds) == k
+    assert sorted(row for _, test in folds for row in test) == list(range(count))
+    for train, test in folds:
+        assert not set(train) & set(test)
+        assert len(train) + len(test) == count
+    for ours, theirs in zip(lesson("06").k_fold(np.arange(count), k), KFold(k).split(np.zeros(count)), strict=True):
+        assert all(map(np.array_equal, ours, theirs))
+
+
+def test_f1_of_every_class_equals_scikit_learn(lesson):
+    rng = np.random.default_rng(0)
+    labels, said = rng.integers(0, 5, 100), rng.integers(0, 4, 100)
+    theirs = metrics.f1_score(labels, said, average=None, labels=range(6), zero_division=0)
+    np.testing.assert_allclose(lesson("06").f1_by_class(labels, said, 6), theirs, atol=1e-12)
+
+
+def test_rows_in_both_parts_are_found_and_columns_ranked_by_correlation(lesson):
+    rng = np.random.default_rng(0)
+    train, test = rng.normal(size=(20, 3)), rng.normal(size=(6, 3))
+    test[[1, 4]] = train[[7, 7]]
+    assert np.flatnonzero(lesson("06").rows_also_in(train, test)).tolist() == [1, 4]
+    x, y = rng.normal(size=(40, 30)), rng.integers(0, 2, 40)
+    strength = [abs(np.corrcoef(column, y)[0, 1]) for column in x.T]
+    assert lesson("06").best_columns(x, y, 5).tolist() == np.argsort(strength)[::-1][:5].tolist()
+
+
+@pytest.mark.parametrize(("printed", "count"), [(0.9667, 30), (0.9722, 36), (0.5, 2), (1.0, 1), (0.6667, 3)])
+def test_the_smallest_test_set_that_prints_a_number(lesson, printed, count):
+    assert lesson("06").smallest_count(printed) == count

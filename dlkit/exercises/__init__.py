@@ -76,4 +76,13 @@ def _where(error, answer):
 
 
 def _load_checkers():
-    from dlkit.exercises import part0, part1, part1_training, part2, part2_networks, part3, part3_sharing  # noqa: F401  registers them
+    from dlkit.exercises import (  # noqa: F401  registers them
+        part0,
+        part1,
+        part1_judging,
+        part1_training,
+        part2,
+        part2_networks,
+        part3,
+        part3_sharing,
+    )
