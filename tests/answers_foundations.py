@@ -87,6 +87,19 @@ def f1_with_nan(labels, predictions, num_classes):
     return np.mean(precision)
 
 
+def early_stopping(since=0, strict=True, late=0, best_of=None):
+    def written(losses, patience):
+        best, waited = 0, 0
+        for k, loss in enumerate(losses):
+            better = k == 0 or (loss < losses[best] if strict else loss <= losses[best])
+            best, waited = (k, 0) if better else (best, waited + 1)
+            if waited >= patience + late:
+                break
+        return k + since, (best if best_of is None else best_of(losses[: k + 1])) + since
+
+    return written
+
+
 SHIFTED = {0: 0.95, 1: 0.9, 2: 0.75, 3: 0.5, 4: 0.3}
 
 ANOTHER_WAY = {
@@ -101,6 +114,9 @@ ANOTHER_WAY = {
     "06.precision_and_recall": [0.25, 0.75],
     "06.macro_f1": macro_f1_with(),
     "06.find_the_leaks": ["column 3", "patients in both"],
+    "07.l2_step": 2.944,
+    "07.early_stopping": early_stopping(since=1),
+    "07.combined_tricks": {"mine": np.array([0.9, 0.91, 0.92]), "plain": (0.87, 0.88, 0.87), "seconds": 40},
     "05.count_parameters": 84_060.0,
     "05.clipped_step": clipped(),
     "05.shifted_digits": {**SHIFTED, 6: 0.2},
@@ -231,5 +247,29 @@ MISTAKES = {
         ({"column 4"}, "does not give"),
         ({"patients in both"}, "hardly overlap"),
         ({"column 3"}, "came twice"),
+    ],
+    "07.l2_step": [
+        (2.95, "a slope too"),
+        (2.947, "factor 2"),
+        (2.941, "the penalty itself"),
+        (2.956, "towards zero"),
+        (3.056, "against the slope"),
+        (2.44, "learning rate is missing"),
+        (1.0, "0.5 + 2λw"),
+    ],
+    "07.early_stopping": [
+        (early_stopping(since=0), "counted from 1"),
+        (early_stopping(since=1, strict=False), "equal loss"),
+        (early_stopping(since=1, late=1), "too long|too many"),
+        (early_stopping(since=1, best_of=lambda losses: len(losses) - 1), "the lowest loss so far"),
+        (lambda losses, patience: (1, 1), "Count epochs since"),
+        (lambda losses, patience: 3, "two numbers"),
+    ],
+    "07.combined_tricks": [
+        ({"plain": [0.87, 0.88, 0.87]}, "give a dictionary"),
+        ({"plain": [0.87, 0.88], "mine": [0.9, 0.91]}, "at least three seeds"),
+        ({"plain": [87, 88, 87], "mine": [90, 91, 92]}, "percentages"),
+        ({"plain": [0.87, 0.88, 0.87], "mine": [0.9, 0.9, 0.9]}, "the same number"),
+        ({"plain": [0.87, 0.88, 0.87], "mine": [0.88, 0.88, 0.87]}, "gained most"),
     ],
 }

@@ -10,7 +10,7 @@ from sklearn import metrics
 from sklearn.calibration import calibration_curve
 from sklearn.model_selection import KFold
 
-from tests.notebook_tools import LESSONS, definitions
+from tests.notebook_tools import LESSONS, SOLUTIONS, definitions
 
 
 @pytest.fixture(scope="module")
@@ -331,3 +331,67 @@ def test_rows_in_both_parts_are_found_and_columns_ranked_by_correlation(lesson):
 @pytest.mark.parametrize(("printed", "count"), [(0.9667, 30), (0.9722, 36), (0.5, 2), (1.0, 1), (0.6667, 3)])
 def test_the_smallest_test_set_that_prints_a_number(lesson, printed, count):
     assert lesson("06").smallest_count(printed) == count
+
+
+# --- 07
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.01, 3.0])
+@pytest.mark.parametrize(("name", "of_keras"), [("l1_penalty", "L1"), ("l2_penalty", "L2")])
+def test_penalties_and_slopes_equal_keras(lesson, strength, name, of_keras):
+    w = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+    value, (slope,) = taped(getattr(keras.regularizers, of_keras)(strength), w)
+    ours = getattr(lesson("07"), name)(w, strength)
+    np.testing.assert_allclose(ours[0], value, rtol=1e-5)
+    np.testing.assert_allclose(ours[1], slope, atol=1e-5)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_dropout_equals_keras_in_both_modes(lesson, rate):
+    x = np.random.default_rng(0).normal(size=(40, 30)).astype("float32")
+    mask = keras.layers.Dropout(rate, seed=7)(np.ones_like(x), training=True).numpy() > 0
+    for in_training in (True, False):
+        theirs = keras.layers.Dropout(rate, seed=7)(x, training=in_training)
+        np.testing.assert_allclose(lesson("07").dropout(x, rate, in_training, mask), theirs, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("count", "momentum", "epsilon"), [(2, 0.99, 1e-3), (64, 0.9, 1e-5), (7, 0.5, 0.1)])
+def test_batch_norm_and_its_gradients_equal_keras_over_several_batches(lesson, count, momentum, epsilon):
+    rng = np.random.default_rng(0)
+    layer = keras.layers.BatchNormalization(momentum=momentum, epsilon=epsilon, dtype="float64")
+    layer.build((None, 3))
+    gamma, beta = rng.normal(size=(2, 3))
+    moving = rng.normal(size=3), rng.random(3) + 0.5
+    layer.set_weights([gamma, beta, *moving])
+    for _ in range(3):
+        x, dy = rng.normal(1, 2, (count, 3)), rng.normal(size=(count, 3))
+        y, moving = lesson("07").batch_norm(x, gamma, beta, moving, True, momentum, epsilon)
+        with tf.GradientTape() as tape:
+            inputs = tf.Variable(x)
+            output = layer(inputs, training=True)
+            loss = tf.reduce_sum(output * dy)
+        theirs = tape.gradient(loss, [inputs, layer.gamma.value, layer.beta.value])
+        np.testing.assert_allclose(y, output, atol=1e-6)
+        for ours, gradient in zip(lesson("07").batch_norm_backward(x, gamma, dy, epsilon), theirs, strict=True):
+            np.testing.assert_allclose(ours, gradient, atol=1e-6)
+    np.testing.assert_allclose(moving[0], layer.moving_mean.numpy(), atol=1e-6)
+    np.testing.assert_allclose(moving[1], layer.moving_variance.numpy(), atol=1e-6)
+    in_use, same = lesson("07").batch_norm(x, gamma, beta, moving, False, momentum, epsilon)
+    np.testing.assert_allclose(in_use, layer(x, training=False), atol=1e-6)
+    assert same is moving
+
+
+@pytest.mark.parametrize("patience", [1, 2, 4])
+def test_the_solutions_early_stopping_stops_where_keras_does(patience):
+    solution = definitions(next(path for path in SOLUTIONS if path.name.startswith("07")))
+    losses = 1 / np.arange(1, 31) + 0.15 * np.random.default_rng(3).random(30)
+    callback = keras.callbacks.EarlyStopping(patience=patience)
+    network = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    callback.set_model(network)
+    network.stop_training = False
+    callback.on_train_begin()
+    run = 0
+    while run < len(losses) and not network.stop_training:
+        callback.on_epoch_end(run, {"val_loss": losses[run]})
+        run += 1
+    assert solution.early_stopping(losses, patience) == (run, callback.best_epoch + 1)

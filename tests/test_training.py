@@ -191,3 +191,38 @@ def test_a_checkpoint_with_other_watchers_is_refused(tmp_path):
     watched(tmp_path, "run.npz")
     with pytest.raises(ValueError, match="belongs to another model"):
         watched(tmp_path, "run.npz", [keras.callbacks.EarlyStopping()])
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adagrad"])
+def test_restart_trains_as_a_newly_built_and_compiled_model_does(optimizer):
+    rng = np.random.default_rng(0)
+    images, labels = rng.random((60, 4)), rng.integers(0, 3, 60)
+
+    def build():
+        stack = [keras.Input((4,)), keras.layers.Dense(8, activation="relu"), keras.layers.BatchNormalization()]
+        model = keras.Sequential([*stack, keras.layers.Dropout(0.5), keras.layers.Dense(3)])
+        model.compile(optimizer, training.SmoothedCrossentropy(), metrics=["accuracy"])
+        return model
+
+    def weights_after(model):
+        model.fit(images, labels, batch_size=16, epochs=2, shuffle=False, verbose=0)
+        return model.get_weights()
+
+    keras.utils.set_random_seed(5)
+    expected = weights_after(build())
+    model = build()
+    weights_after(model)  # weights, moments, the step count and the generator of dropout have moved on
+    for _ in range(2):
+        training.restart(model, 5)
+        for ours, theirs in zip(weights_after(model), expected, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_restart_keeps_the_learning_rate_and_another_seed_gives_other_weights():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    model.compile(keras.optimizers.SGD(0.25, momentum=0.9), "mse")
+    training.restart(model, 1)
+    first = model.get_weights()
+    training.restart(model, 2)
+    assert not np.array_equal(model.get_weights()[0], first[0])
+    assert float(model.optimizer.learning_rate) == 0.25
