@@ -100,6 +100,12 @@ def early_stopping(since=0, strict=True, late=0, best_of=None):
     return written
 
 
+def skip_gradient(dx_of=lambda x, W, dy: dy + np.where(x > 0, dy @ W.T, 0), dw_of=lambda x, dy: (x * (x > 0)).T @ dy):
+    return lambda x, W, dy: [dx_of(x, W, dy), dw_of(x, dy)]
+
+
+DIAGNOSES = {"A": "labels mixed up", "B": "softmax twice", "C": "rate too large", "D": "zero weights"}
+
 SHIFTED = {0: 0.95, 1: 0.9, 2: 0.75, 3: 0.5, 4: 0.3}
 
 ANOTHER_WAY = {
@@ -117,6 +123,9 @@ ANOTHER_WAY = {
     "07.l2_step": 2.944,
     "07.early_stopping": early_stopping(since=1),
     "07.combined_tricks": {"mine": np.array([0.9, 0.91, 0.92]), "plain": (0.87, 0.88, 0.87), "seconds": 40},
+    "08.he_deviation": np.float32(0.1),
+    "08.skip_layer_gradient": skip_gradient(),
+    "08.diagnoses": DIAGNOSES | {"E": "nothing"},
     "05.count_parameters": 84_060.0,
     "05.clipped_step": clipped(),
     "05.shifted_digits": {**SHIFTED, 6: 0.2},
@@ -271,5 +280,32 @@ MISTAKES = {
         ({"plain": [87, 88, 87], "mine": [90, 91, 92]}, "percentages"),
         ({"plain": [0.87, 0.88, 0.87], "mine": [0.9, 0.9, 0.9]}, "the same number"),
         ({"plain": [0.87, 0.88, 0.87], "mine": [0.88, 0.88, 0.87]}, "gained most"),
+    ],
+    "08.he_deviation": [
+        (0.01, "variance"),
+        (0.0894, "Glorot"),
+        (0.2, "the inputs count"),
+        (0.0707, "factor 2"),
+        (1.0, "number of inputs"),
+    ],
+    "08.skip_layer_gradient": [
+        (skip_gradient(dx_of=lambda x, W, dy: (dy @ W.T) * (x > 0)), "dy goes straight"),
+        (skip_gradient(dx_of=lambda x, W, dy: dy), "skip's part alone"),
+        (skip_gradient(dx_of=lambda x, W, dy: dy + dy @ W.T), "slope of ReLU"),
+        (skip_gradient(dx_of=lambda x, W, dy: dy + (dy @ W) * (x > 0)), "transposed"),
+        (skip_gradient(dx_of=lambda x, W, dy: (dy + dy @ W.T) * (x > 0)), "path through W only"),
+        (skip_gradient(dx_of=lambda x, W, dy: -dy), "two paths"),
+        (skip_gradient(dx_of=lambda x, W, dy: dy.T), "dx has shape"),
+        (skip_gradient(dw_of=lambda x, dy: x.T @ dy), "not x"),
+        (skip_gradient(dw_of=lambda x, dy: dy.T @ x), "dense layer"),
+        (lambda x, W, dy: dy, "two arrays"),
+    ],
+    "08.diagnoses": [
+        ({"A": "zero weights"}, "A, B, C and D"),
+        (DIAGNOSES | {"A": "overfitting"}, "none of the four"),
+        (DIAGNOSES | {"D": "softmax twice"}, "does not move at all"),
+        (DIAGNOSES | {"C": "labels mixed up"}, "jumps about"),
+        (DIAGNOSES | {"B": "labels mixed up"}, "hangs above 1.46"),
+        (DIAGNOSES | {"A": "softmax twice"}, "the two part"),
     ],
 }

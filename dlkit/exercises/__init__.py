@@ -79,6 +79,7 @@ def _load_checkers():
     from dlkit.exercises import (  # noqa: F401  registers them
         part0,
         part1,
+        part1_depth,
         part1_judging,
         part1_training,
         part2,

@@ -1,4 +1,4 @@
-"""Checkers of notebooks 04, 05, 07 and 08: optimizers, Keras's loop, regularization, depth."""
+"""Checkers of notebooks 04, 05 and 07: optimizers, Keras's loop, regularization."""
 
 from __future__ import annotations
 
