@@ -58,6 +58,24 @@ def not_a_number(answer, name):
     return None
 
 
+def wrong_number(answer, name, right, hints, otherwise, *, tolerance=1e-6):
+    """A hint when the answer to an exercise on paper is not the right number, else None.
+
+    Args:
+        answer: what the student gave.
+        name: of the variable in the exercise's cell.
+        right: the right number.
+        hints: {wrong number: the hint that fits it}.
+        otherwise: the hint for every other wrong number.
+        tolerance: numbers count as equal when they differ by at most this.
+    """
+    if hint := not_a_number(answer, name):
+        return hint
+    if abs(answer - right) <= tolerance:
+        return None
+    return next((hint for wrong, hint in hints.items() if abs(answer - wrong) <= tolerance), otherwise)
+
+
 def _untouched(answer):
     """True for a stub: None, `...`, or a function whose body is only a docstring and `...`."""
     if answer is None or answer is ...:

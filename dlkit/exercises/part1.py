@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dlkit.exercises import checker, not_a_number
+from dlkit.exercises import checker, wrong_number
 
 
 @checker("01.softmax_on_paper")
@@ -90,8 +90,6 @@ def xor(answer):
 @checker("02.cross_entropy_on_paper")
 def cross_entropy_on_paper(answer):
     """Mean of -log 0.5 and -log 0.1."""
-    if hint := not_a_number(answer, "mean_loss"):
-        return hint
     first, second = -np.log(0.5), -np.log(0.1)
     hints = {
         first + second: "that is the sum; take the mean over the two examples",
@@ -101,12 +99,10 @@ def cross_entropy_on_paper(answer):
         (first + second) / 2 / np.log(2): "that is in bits; here the logarithm is the natural one",
         (first + second) / 2 / np.log(10): "that is the logarithm to base 10; here it is the natural one",
     }
-    if abs(answer - (first + second) / 2) < 0.001:
-        return None
-    for wrong, hint in hints.items():
-        if abs(answer - wrong) < 0.001:
-            return hint
-    return "for each example minus the natural logarithm of what the right class got: of 0.5 and of 0.1; then the mean"
+    otherwise = (
+        "for each example minus the natural logarithm of what the right class got: of 0.5 and of 0.1; then the mean"
+    )
+    return wrong_number(answer, "mean_loss", (first + second) / 2, hints, otherwise, tolerance=0.001)
 
 
 @checker("02.sparse_cross_entropy")
@@ -165,8 +161,6 @@ def best_confidence(student):
 @checker("03.one_step_on_paper")
 def one_step_on_paper(answer):
     """x = 2, w = 0.5, b = 0, y = 3, loss (w x + b - y)^2, rate 0.1: the weight after one step."""
-    if hint := not_a_number(answer, "new_weight"):
-        return hint
     hints = {
         0.5 - 0.8: "the sign: the gradient is negative, and the step goes against it",
         0.5 + 0.4: "the square's derivative brings a factor 2",
@@ -174,12 +168,8 @@ def one_step_on_paper(answer):
         0.5 + 0.2: "the 2 of the square and the input x = 2 both belong in the gradient",
         -8.0: "that is the gradient; now take the step",
     }
-    for wrong, hint in hints.items():
-        if np.isclose(answer, wrong):
-            return hint
-    if not np.isclose(answer, 1.3):
-        return "forward: ŷ = w·x + b; backward: dL/dŷ = 2(ŷ − y), dL/dw = dL/dŷ·x; step: w − rate·dL/dw"
-    return None
+    otherwise = "forward: ŷ = w·x + b; backward: dL/dŷ = 2(ŷ − y), dL/dw = dL/dŷ·x; step: w − rate·dL/dw"
+    return wrong_number(answer, "new_weight", 1.3, hints, otherwise)
 
 
 @checker("03.tanh_layer_gradient")

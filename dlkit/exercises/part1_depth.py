@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dlkit import data
-from dlkit.exercises import checker, not_a_number
+from dlkit.exercises import checker, wrong_number
 
 _MISTAKES = {"A": "labels mixed up", "B": "softmax twice", "C": "rate too large", "D": "zero weights"}
 
@@ -67,18 +67,13 @@ def _loss_and_gradients(x, y, weights, twice):
 @checker("08.he_deviation")
 def he_deviation(answer):
     """200 inputs: the root of 2/200 = 0.1."""
-    if hint := not_a_number(answer, "deviation"):
-        return hint
     hints = {
         0.01: "that is the variance, 2/n; the standard deviation is its root",
         np.sqrt(2 / 250): "that is Glorot's rule; He's looks at the inputs only",
         np.sqrt(2 / 50): "the inputs count, not the outputs: each sum has 200 terms",
         np.sqrt(1 / 200): "ReLU throws half of the signal away; a factor 2 makes up for it",
     }
-    for wrong, hint in hints.items():
-        if np.isclose(answer, wrong, rtol=0.01):
-            return hint
-    return None if np.isclose(answer, 0.1, rtol=0.005) else "s = √(2/n), with n the number of inputs"
+    return wrong_number(answer, "deviation", 0.1, hints, "s = √(2/n), with n the number of inputs", tolerance=5e-4)
 
 
 @checker("08.skip_layer_gradient")

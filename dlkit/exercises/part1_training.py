@@ -5,14 +5,12 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from dlkit.exercises import checker, not_a_number
+from dlkit.exercises import checker, wrong_number
 
 
 @checker("04.two_momentum_steps")
 def two_momentum_steps(answer):
     """f(w) = w^2 from 1 with m = 0, rate 0.1, beta 0.9: w after two steps."""
-    if hint := not_a_number(answer, "after_two_steps"):
-        return hint
     hints = {
         0.8: "that is one step; take the second from there, with the velocity m = -0.2",
         0.64: "that is plain gradient descent; the second step also has 0.9 of the first one's velocity",
@@ -21,12 +19,13 @@ def two_momentum_steps(answer):
         0.42: "the second gradient is taken where the first step led, at 0.8: it is 1.6",
         1.54: "the signs: m gets *minus* rate times gradient",
     }
-    for wrong, hint in hints.items():
-        if np.isclose(answer, wrong):
-            return hint
-    if not np.isclose(answer, 0.46):
-        return "first step: m = -0.1·2, w = 1 + m; second: m = 0.9·m - 0.1·2w, w = w + m"
-    return None
+    return wrong_number(
+        answer,
+        "after_two_steps",
+        0.46,
+        hints,
+        "first step: m = -0.1·2, w = 1 + m; second: m = 0.9·m - 0.1·2w, w = w + m",
+    )
 
 
 @checker("04.adagrad")
@@ -82,17 +81,19 @@ def largest_rates(answer):
 @checker("05.count_parameters")
 def count_parameters(answer):
     """784-100-50-10, weights and biases: 84,060."""
-    if hint := not_a_number(answer, "parameters"):
-        return hint
     hints = {
         784 * 100 + 100 * 50 + 50 * 10: "each unit also has a bias: 160 of them in all",
         784 * 100 + 100 * 50 + 50 * 10 + 784 + 160: "the pixels are inputs, not units; they have no bias",
         28 * 100 + 100 + 5050 + 510: "an image has 28 · 28 = 784 pixels",
         784 * 100 + 100 + 5050: "the last layer, from 50 units to 10 logits, is missing",
     }
-    if answer in hints:
-        return hints[answer]
-    return None if answer == 84_060 else "for each layer: inputs times units, plus one bias for each unit; then the sum"
+    return wrong_number(
+        answer,
+        "parameters",
+        84_060,
+        hints,
+        "for each layer: inputs times units, plus one bias for each unit; then the sum",
+    )
 
 
 def _ways_to_clip(gradients, limit):
@@ -164,8 +165,6 @@ def shifted_digits(answer):
 @checker("07.l2_step")
 def l2_step(answer):
     """w = 3, slope 0.5, rate 0.1, penalty 0.01 w^2: one step."""
-    if hint := not_a_number(answer, "new_weight"):
-        return hint
     hints = {
         3 - 0.1 * 0.5: "the penalty has a slope too: 2λw = 0.06",
         3 - 0.1 * (0.5 + 0.03): "the square brings a factor 2: the slope of λw² is 2λw",
@@ -174,10 +173,7 @@ def l2_step(answer):
         3 + 0.1 * (0.5 + 0.06): "the step goes against the slope",
         3 - (0.5 + 0.06): "the learning rate is missing",
     }
-    for wrong, hint in hints.items():
-        if np.isclose(answer, wrong):
-            return hint
-    return None if np.isclose(answer, 2.944) else "w − rate·(0.5 + 2λw)"
+    return wrong_number(answer, "new_weight", 2.944, hints, "w − rate·(0.5 + 2λw)")
 
 
 @checker("07.early_stopping")
