@@ -51,13 +51,6 @@ def verdict(name, answer):
     return "✓ right" if hint is None else f"✗ {hint}"
 
 
-def not_a_number(answer, name):
-    """A hint when the answer is no number, else None. For checkers of exercises on paper."""
-    if isinstance(answer, bool) or not isinstance(answer, (int, float, np.integer, np.floating)):
-        return f"give one number, such as `{name} = 7`; this is {type(answer).__name__}"
-    return None
-
-
 def wrong_number(answer, name, right, hints, otherwise, *, tolerance=1e-6):
     """A hint when the answer to an exercise on paper is not the right number, else None.
 
@@ -69,8 +62,8 @@ def wrong_number(answer, name, right, hints, otherwise, *, tolerance=1e-6):
         otherwise: the hint for every other wrong number.
         tolerance: numbers count as equal when they differ by at most this.
     """
-    if hint := not_a_number(answer, name):
-        return hint
+    if isinstance(answer, bool) or not isinstance(answer, (int, float, np.integer, np.floating)):
+        return f"give one number, such as `{name} = 7`; this is {type(answer).__name__}"
     if abs(answer - right) <= tolerance:
         return None
     return next((hint for wrong, hint in hints.items() if abs(answer - wrong) <= tolerance), otherwise)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dlkit.exercises import checker, not_a_number
+from dlkit.exercises import checker, wrong_number
 
 
 @checker("00.count_parameters")
@@ -17,11 +17,8 @@ def count_parameters(answer):
         64 * 10 + 10: "that is a network without a hidden layer",
         64 + 32 + 10: "you added the sizes; every unit has a weight for every unit before it, so multiply",
     }
-    if hint := not_a_number(answer, "parameters"):
-        return hint
-    if answer != 64 * 32 + 32 + 32 * 10 + 10:
-        return hints.get(answer, "for each layer: inputs times units, plus one bias for each unit; then add the layers")
-    return None
+    otherwise = "for each layer: inputs times units, plus one bias for each unit; then add the layers"
+    return wrong_number(answer, "parameters", 64 * 32 + 32 + 32 * 10 + 10, hints, otherwise)
 
 
 @checker("00.accuracy")

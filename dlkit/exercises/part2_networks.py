@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from dlkit.exercises import checker, not_a_number
+from dlkit.exercises import checker, wrong_number
 
 
 @checker("11.multiply_adds")
 def multiply_adds(answer):
     """Multiply-adds of a 3x3 convolution from 32 to 64 channels, output 13 x 13, for one image."""
     right = 13 * 13 * 64 * 3 * 3 * 32
-    if hint := not_a_number(answer, "multiply_adds"):
-        return hint
     hints = {
         3 * 3 * 32 * 64: "those are the weights; each is used once for every place of the output",
         13 * 13 * 64 * 9: "each output sums over all 32 input channels too",
@@ -21,9 +19,8 @@ def multiply_adds(answer):
         2 * right: "a multiplication and the addition that follows count as one multiply-add here",
         right + 64 * 13 * 13: "additions of the bias are not counted",
     }
-    if answer != right:
-        return hints.get(answer, "places of the output (13·13) × output channels × kernel (3·3) × input channels")
-    return None
+    otherwise = "places of the output (13·13) × output channels × kernel (3·3) × input channels"
+    return wrong_number(answer, "multiply_adds", right, hints, otherwise)
 
 
 @checker("11.cutout")
@@ -85,8 +82,6 @@ def five_points(measured):
 @checker("12.vgg_dense_layer")
 def vgg_dense_layer(answer):
     """7·7·512 inputs, 4096 units: weights and biases."""
-    if hint := not_a_number(answer, "first_dense_layer"):
-        return hint
     weights = 7 * 7 * 512 * 4096
     hints = {
         weights: "those are the weights; each of the 4096 units has a bias too",
@@ -96,9 +91,8 @@ def vgg_dense_layer(answer):
         4096 * 4096 + 4096: "that is the second dense layer",
         138_357_544: "that is the whole network",
     }
-    if answer != weights + 4096:
-        return hints.get(answer, "inputs (7 · 7 · 512) times units (4096), plus a bias for each unit")
-    return None
+    otherwise = "inputs (7 · 7 · 512) times units (4096), plus a bias for each unit"
+    return wrong_number(answer, "first_dense_layer", weights + 4096, hints, otherwise)
 
 
 @checker("12.bottleneck_block")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dlkit.exercises import checker, not_a_number
+from dlkit.exercises import checker, wrong_number
 
 
 @checker("13.arrays_that_change")
@@ -107,8 +107,6 @@ def crossing(measured):
 @checker("14.trained_parameters")
 def trained_parameters(answer):
     """Depthwise and pointwise weights of MobileNet's last block, and the head; batch normalisation stays frozen."""
-    if hint := not_a_number(answer, "trained_parameters"):
-        return hint
     depthwise, pointwise, head = 3 * 3 * 256, 256 * 256, 256 * 10 + 10
     right = depthwise + pointwise + head
     hints = {
@@ -120,9 +118,8 @@ def trained_parameters(answer):
         3 * 3 * 256 * 256 + pointwise + head: "depthwise: one 3 × 3 kernel for each channel, nothing is mixed",
         head: "that is the head alone",
     }
-    if answer != right:
-        return hints.get(answer, "3·3 weights for each of 256 channels, then 1·1 from 256 to 256, then the head")
-    return None
+    otherwise = "3·3 weights for each of 256 channels, then 1·1 from 256 to 256, then the head"
+    return wrong_number(answer, "trained_parameters", right, hints, otherwise)
 
 
 @checker("14.remembered")
