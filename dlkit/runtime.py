@@ -104,6 +104,8 @@ def find_device():
     import tensorflow as tf
 
     tf.get_logger().setLevel("ERROR")  # its warnings about retracing tell learners nothing they can use
+    # Products of 32-bit numbers in full, also on GPUs that would round them: by hand must equal Keras there too.
+    tf.config.experimental.enable_tensor_float_32_execution(False)
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
         return "CPU", _cpu_precision()

@@ -112,6 +112,13 @@ class TestEveryNotebook:
                     seen[node.name] = node
 
 
+@EVERY
+def test_cells_whose_output_is_compared_do_not_depend_on_which_data_was_found(path):
+    for cell in code_cells(read(path)):
+        if "nbval-check-output" in cell.metadata.get("tags", []):
+            assert set(re.findall(r'data\.load\("(\w+)"\)', cell.source)) <= {"digits", "sunspots"}, cell.source
+
+
 def test_solutions_are_right():
     for path in SOLUTIONS:
         said = [o.get("text", "") for cell in code_cells(read(path)) for o in cell.outputs]

@@ -77,3 +77,11 @@ def test_the_tier_chooses_and_can_be_overridden(monkeypatch):
 def test_progress_is_for_terminals_only(capsys):
     assert list(runtime.progress([1, 2, 3], "counting")) == [1, 2, 3]
     assert capsys.readouterr() == ("", "")
+
+
+def test_32_bit_products_are_computed_in_full_wherever_there_is_a_gpu():
+    import tensorflow as tf
+
+    tf.config.experimental.enable_tensor_float_32_execution(True)
+    runtime.find_device()
+    assert not tf.config.experimental.tensor_float_32_execution_enabled()
