@@ -12,7 +12,9 @@ from tests.conftest import write_cifar_batches
 
 
 def test_unknown_names_are_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match='digits, mnist, cifar10, shapes10. Received: "imagenet"'):
+    with pytest.raises(
+        ValueError, match='digits, mnist, cifar10, shapes10, reviews, prose, sunspots. Received: "imagenet"'
+    ):
         data.load("imagenet")
 
 

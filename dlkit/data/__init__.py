@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlkit.data import images, sources
+from dlkit.data import images, sources, text
 from dlkit.data.augment import random_affine, random_crop_and_flip
 from dlkit.data.dataset import Dataset
 from dlkit.data.images import image_folder
@@ -26,6 +26,9 @@ _LOADERS = {
     "mnist": images.load_mnist,
     "cifar10": images.load_cifar10,
     "shapes10": images.load_shapes10,
+    "reviews": text.load_reviews,
+    "prose": text.load_prose,
+    "sunspots": text.load_sunspots,
 }
 NAMES = tuple(_LOADERS)
 
@@ -34,11 +37,11 @@ def load(name, *, real=False):
     """Loads a data set by name: found on disk, else downloaded, else a stand-in that says so.
 
     Args:
-        name: one of `NAMES`: "digits", "mnist", "cifar10", "shapes10".
+        name: one of `NAMES`: "digits", "mnist", "cifar10", "shapes10" (images), "reviews", "prose" (texts), "sunspots".
         real: True never falls back to a stand-in.
 
     Returns:
-        A `Dataset` whose images are uint8, 0 to 255.
+        A `Dataset`. Images are uint8, 0 to 255; texts are Python strings, in arrays of dtype object.
 
     Raises:
         DataError: when the data found is damaged; or, with `real=True`, when it cannot be had: says how to get it.
@@ -62,9 +65,8 @@ def locate(name):
     Returns:
         A text such as "DLKIT_DATA: cifar10", or None when it is not on this machine.
     """
-    always = {"digits": "scikit-learn", "shapes10": "generated"}
+    always = {"digits": "scikit-learn", "shapes10": "generated", "sunspots": "data/: sunspots.csv"}
     if name in always:
         return always[name]
-    forms = images.CIFAR10_FORMS if name == "cifar10" else images.MNIST_IDX_FORMS + images.MNIST_FORMS
-    found = sources.find(forms)
+    found = sources.find(sources.FORMS[name])
     return found and f"{found[0]}: {found[1].name}"

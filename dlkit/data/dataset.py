@@ -13,28 +13,35 @@ class Dataset:
 
     Attributes:
         name: the name it was loaded by.
-        train: (images, labels), arrays of equal length.
-        test: (images, labels), never used in training.
-        class_names: the name of label 0, 1, …
+        train: (images, labels) or (texts, labels), arrays of equal length; one text for "prose"; (months, values) for
+            "sunspots".
+        test: the same kind of thing, never used in training.
+        class_names: the name of label 0, 1, …; empty where there are no labels.
         origin: "real" or "stand-in".
         source: where it came from, without paths of this machine: "scikit-learn", "DLKIT_DATA", "generated" …
         about: a sentence on what it shows and who made it.
     """
 
     name: str
-    train: tuple[np.ndarray, np.ndarray] = field(repr=False)
-    test: tuple[np.ndarray, np.ndarray] = field(repr=False)
+    train: tuple[np.ndarray, np.ndarray] | str = field(repr=False)
+    test: tuple[np.ndarray, np.ndarray] | str = field(repr=False)
     class_names: list[str]
     origin: str
     source: str
     about: str = ""
 
     def __repr__(self):
-        shape = " x ".join(str(size) for size in self.train[0].shape[1:])
-        pixels = f"{shape}, {self.train[0].dtype}"
-        return (
-            f"{self.name}: {self.origin}, from {self.source}\n"
-            f"  {len(self.train[1]):,} training and {len(self.test[1]):,} test images of {pixels}\n"
-            f"  {len(self.class_names)} classes: {', '.join(self.class_names)}\n"
-            f"  {self.about}"
-        )
+        lines = [f"{self.name}: {self.origin}, from {self.source}", self._sizes()]
+        if self.class_names:
+            lines.append(f"{len(self.class_names)} classes: {', '.join(self.class_names)}")
+        return "\n  ".join([*lines, self.about])
+
+    def _sizes(self):
+        if isinstance(self.train, str):
+            return f"{len(self.train):,} training and {len(self.test):,} test characters"
+        first, counts = self.train[0], f"{len(self.train[1]):,} training and {len(self.test[1]):,} test"
+        if first.dtype == object:
+            return f"{counts} texts of {np.mean([len(text.split()) for text in first]):.0f} words on average"
+        if first.dtype.kind == "M":
+            return f"{counts} months, {first[0]} to {first[-1]} and {self.test[0][0]} to {self.test[0][-1]}"
+        return f"{counts} images of {' x '.join(map(str, first.shape[1:]))}, {first.dtype}"

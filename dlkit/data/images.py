@@ -80,22 +80,23 @@ def load_digits(real):
     )
 
 
-MNIST_IDX_FORMS = tuple(f"{f}t10k-images-idx3-ubyte{end}" for f in ("mnist/", "MNIST/raw/", "") for end in ("", ".gz"))
-MNIST_FORMS = ("mnist.npz", "mnist/mnist.npz")
 _MNIST_ABOUT = "Handwritten digits (LeCun, Cortes and Burges 1998)."
 
 
 def load_mnist(real):
     """MNIST from idx files or mnist.npz; from the test set alone where nothing else is found."""
-    if found := sources.find(MNIST_IDX_FORMS):
+    found = sources.find_or_fetch("mnist")
+    if found and found[1].suffix != ".npz":
         return _mnist_from_idx(found[1].parent, found[0])
-    if found := _find_or_fetch("mnist", MNIST_FORMS):
+    if found:
         x_train, y_train, x_test, y_test = readers.read_npz(found[1], ["x_train", "y_train", "x_test", "y_test"])
         train, test = (x_train, y_train.astype("int64")), (x_test, y_test.astype("int64"))
         return _digits_dataset(train, test, "real", found[0], _MNIST_ABOUT)
     if real:
-        raise _unobtainable("mnist", "mnist.npz, or the idx files train-images-idx3-ubyte.gz and its three companions")
-    _notice("mnist", "scikit-learn's digits, enlarged to 28 x 28 and moved about")
+        raise sources.unobtainable(
+            "mnist", "mnist.npz, or the idx files train-images-idx3-ubyte.gz and its three companions"
+        )
+    sources.notice("mnist", "scikit-learn's digits, enlarged to 28 x 28 and moved about")
     digits = load_digits(real)
     train, test = standins.mnist_like(*digits.train, 8_000), standins.mnist_like(*digits.test, 2_000)
     about = "Stand-in for MNIST: scikit-learn's 8 x 8 digits enlarged and moved about; no digit is in both parts."
@@ -130,27 +131,20 @@ def _digits_dataset(train, test, origin, source, about):
     return Dataset("mnist", train, test, [str(digit) for digit in range(10)], origin, source, about)
 
 
-CIFAR10_FORMS = (
-    "cifar-10-batches-py",
-    "cifar10/cifar-10-batches-py",
-    "cifar-10-python.tar.gz",
-    "cifar10",
-    "cifar-10-batches-py-target/cifar-10-batches-py",  # Keras 3's cache
-)
-
-
 def load_cifar10(real):
     """CIFAR-10 from its pickled batches, its archive, class folders, or Keras's cache."""
     about = "Small photographs of ten kinds of things (Krizhevsky 2009)."
-    found = _find_or_fetch("cifar10", CIFAR10_FORMS)
+    found = sources.find_or_fetch("cifar10")
     if found and (found[1] / "train").is_dir():
         return replace(image_folder(found[1]), name="cifar10", source=found[0], about=about)
     if found:
         train, test, class_names = readers.read_cifar_batches(found[1])
         return Dataset("cifar10", train, test, class_names, "real", found[0], about)
     if real:
-        raise _unobtainable("cifar10", "cifar-10-python.tar.gz, cifar-10-batches-py/, or cifar10/{train,test}/<class>/")
-    _notice("cifar10", "shapes10, drawn by this program")
+        raise sources.unobtainable(
+            "cifar10", "cifar-10-python.tar.gz, cifar-10-batches-py/, or cifar10/{train,test}/<class>/"
+        )
+    sources.notice("cifar10", "shapes10, drawn by this program")
     return replace(load_shapes10(real), name="cifar10")
 
 
@@ -159,27 +153,3 @@ def load_shapes10(real):
     train, test = standins.shapes10(12_000, seed=0), standins.shapes10(3_000, seed=1)
     about = "Ten kinds of shapes in free colours over cluttered grounds, drawn by dlkit: no photographs."
     return Dataset("shapes10", train, test, list(standins.SHAPES), "stand-in", "dlkit (generated)", about)
-
-
-def _find_or_fetch(name, forms):
-    """(label, path) of the data on disk, downloaded where that is allowed and works; else None."""
-    if found := sources.find(forms):
-        return found
-    if sources.offline():
-        return None
-    try:
-        return "download", sources.fetch(sources.DOWNLOADS[name])
-    except DataError as error:
-        print(error)
-        return None
-
-
-def _unobtainable(name, forms):
-    return DataError(
-        f"The real {name} was not found and could not be downloaded. Run `python -m dlkit data fetch {name}` with a "
-        f"network, or set DLKIT_DATA to a folder that holds {forms}."
-    )
-
-
-def _notice(name, what):
-    print(f"No {name} found and none downloaded: using a stand-in, {what}.")

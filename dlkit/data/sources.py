@@ -47,6 +47,34 @@ DOWNLOADS = {
             "https://s3.amazonaws.com/img-datasets/mnist.npz",
         ),
     ),
+    # The checksum that TensorFlow Datasets gives for this file (tiny_shakespeare).
+    "prose": Download(
+        "tinyshakespeare.txt",
+        "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+        1_115_394,
+        (
+            "https://storage.googleapis.com/download.tensorflow.org/data/shakespeare.txt",
+            "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+        ),
+    ),
+}
+
+# The forms in which each data set may lie in a search folder, best form first.
+FORMS = {
+    "mnist": (
+        *(f"{folder}t10k-images-idx3-ubyte{end}" for folder in ("mnist/", "MNIST/raw/", "") for end in ("", ".gz")),
+        "mnist.npz",
+        "mnist/mnist.npz",
+    ),
+    "cifar10": (
+        "cifar-10-batches-py",
+        "cifar10/cifar-10-batches-py",
+        "cifar-10-python.tar.gz",
+        "cifar10",
+        "cifar-10-batches-py-target/cifar-10-batches-py",  # Keras 3's cache
+    ),
+    "reviews": ("rt-polarity/rt-polarity.pos", "rt-polaritydata/rt-polarity.pos", "rt-polarity.pos", "imdb.npz"),
+    "prose": ("tinyshakespeare.txt", "tinyshakespeare/tinyshakespeare.txt", "tinyshakespeare/input.txt"),
 }
 
 
@@ -85,6 +113,32 @@ def find(patterns):
             if (folder / pattern).exists():
                 return label, folder / pattern
     return None
+
+
+def find_or_fetch(name):
+    """(label, path) of a data set on disk, downloaded where that is allowed and works; else None, with the reason."""
+    if found := find(FORMS[name]):
+        return found
+    if offline() or name not in DOWNLOADS:
+        return None
+    try:
+        return "download", fetch(DOWNLOADS[name])
+    except DataError as error:
+        print(error)
+        return None
+
+
+def unobtainable(name, forms):
+    """The error for `load(name, real=True)` when there is no way to the real data; `forms` says what to look for."""
+    return DataError(
+        f"The real {name} was not found and could not be downloaded. Run `python -m dlkit data fetch {name}` with a "
+        f"network, or set DLKIT_DATA to a folder that holds {forms}."
+    )
+
+
+def notice(name, what):
+    """Says that a stand-in is used."""
+    print(f"No {name} found and none downloaded: using a stand-in, {what}.")
 
 
 def offline():

@@ -1,0 +1,119 @@
+"""Texts and a series by name: movie reviews to classify, prose to read letter by letter, monthly sunspot numbers."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from dlkit.data import sources, standin_texts
+from dlkit.data.dataset import Dataset
+from dlkit.data.readers import DataError
+
+SUNSPOTS = Path(__file__).resolve().parents[2] / "data" / "sunspots.csv"  # bundled
+
+
+def load_reviews(real):
+    """Movie reviews: single sentences (rt-polarity) where found, else IMDB's through Keras, else docstrings."""
+    found = sources.find(sources.FORMS["reviews"])
+    if found and found[1].suffix == ".pos":
+        return _rt_polarity(found[1].parent, found[0])
+    if (found or not sources.offline()) and (reviews := _imdb(found[0] if found else "download")):
+        return reviews
+    if real:
+        raise sources.unobtainable("reviews", "rt-polarity.pos and rt-polarity.neg, or Keras's imdb.npz")
+    sources.notice("reviews", "the first sentences of docstrings, to be told apart by library")
+    train, test, class_names = standin_texts.docstrings()
+    about = "Stand-in for movie reviews: real sentences, the openings of docstrings; the class is the library."
+    return Dataset("reviews", train, test, class_names, "stand-in", "installed libraries", about)
+
+
+def _rt_polarity(folder, label):
+    texts, labels = [], []
+    for value, name in enumerate(("rt-polarity.neg", "rt-polarity.pos")):
+        try:
+            lines = (folder / name).read_text(encoding="latin-1").split("\n")  # splitlines would also cut at \x85
+        except OSError as error:
+            raise DataError(f"{folder} lacks {name}. Put it beside the other, or take both away.") from error
+        kept = [line.strip() for line in lines if line.strip()]
+        texts += kept
+        labels += [value] * len(kept)
+    about = "Sentences of movie reviews, judged by their stars (Pang and Lee 2005); a fifth of them is held out here."
+    train, test = split_texts(texts, labels)
+    return Dataset("reviews", train, test, ["negative", "positive"], "real", label, about)
+
+
+def split_texts(texts, labels, *, share=0.2):
+    """Splits texts at random into training and test part, in equal shares of the classes; no text is in both.
+
+    Args:
+        texts: list of strings; of equal ones the first is kept.
+        labels: list of integers.
+        share: share of the texts that is held out.
+
+    Returns:
+        ((texts, labels), (texts, labels)): arrays of dtype object and int64.
+    """
+    from sklearn.model_selection import train_test_split
+
+    label_of = {}
+    for text, label in zip(texts, labels, strict=True):
+        label_of.setdefault(text, label)
+    texts, labels = np.array(list(label_of), object), np.array(list(label_of.values()), "int64")
+    parts = train_test_split(texts, labels, test_size=share, stratify=labels, random_state=0)
+    return (parts[0], parts[2]), (parts[1], parts[3])
+
+
+def _imdb(label):
+    from keras.datasets import imdb
+
+    try:  # Keras checks its files' hashes, and fetches what is missing
+        parts, words = imdb.load_data(), imdb.get_word_index()
+    except Exception as error:  # Keras raises a bare Exception when the network fails
+        print(f"IMDB's reviews could not be loaded: {error}")
+        return None
+    names = {rank + 3: word for word, rank in words.items()}  # 0, 1 and 2 stand for padding, start and unknown words
+
+    def decoded(part):
+        texts = [" ".join(names.get(number, "?") for number in review[1:]) for review in part[0]]
+        return np.array(texts, object), np.asarray(part[1], "int64")
+
+    about = "Movie reviews with at least two paragraphs' worth of words (Maas and others 2011), as Keras prepares them."
+    return Dataset("reviews", *map(decoded, parts), ["negative", "positive"], "real", label, about)
+
+
+def load_prose(real):
+    """A long text in two parts: Tiny Shakespeare, else Python's own documentation. The last tenth is for testing."""
+    if found := sources.find_or_fetch("prose"):
+        try:
+            text = found[1].read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(f"{found[1]} is no text in UTF-8: {error}. Delete it and fetch it again.") from error
+        about = "Plays of Shakespeare, 40,000 lines (Karpathy 2015, char-rnn)."
+        return _prose(text, "real", found[0], about)
+    if real:
+        raise sources.unobtainable("prose", "tinyshakespeare.txt")
+    sources.notice("prose", "the Python documentation that comes with every Python")
+    about = "Stand-in for Tiny Shakespeare: the topics of Python's built-in help."
+    return _prose(standin_texts.python_topics(), "stand-in", "Python", about)
+
+
+def _prose(text, origin, source, about):
+    cut = text.rindex("\n", 0, int(0.9 * len(text))) + 1
+    return Dataset("prose", text[:cut], text[cut:], [], origin, source, about)
+
+
+def load_sunspots(real):
+    """Monthly mean sunspot numbers, January 1749 to December 1983; the last 30 years are for testing."""
+    try:
+        with open(SUNSPOTS, newline="", encoding="ascii") as file:
+            rows = list(csv.DictReader(file))
+        months = np.array([row["month"] for row in rows], "datetime64[M]")
+        values = np.array([row["sunspots"] for row in rows], float)
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise DataError(f"{SUNSPOTS} is part of this project and no readable table: {error}. Restore it.") from error
+    cut = len(rows) - 360
+    about = "Monthly means of the relative sunspot number (Zurich and Tokyo; Andrews and Herzberg 1985)."
+    parts = (months[:cut], values[:cut]), (months[cut:], values[cut:])
+    return Dataset("sunspots", *parts, [], "real", "data/", about)
