@@ -288,6 +288,17 @@ def test_two_at_once_compute_the_same_features_once(tmp_path, monkeypatch):
     assert counting.seen == 10
 
 
+def test_whoever_renames_second_takes_what_the_first_has_finished(tmp_path, monkeypatch):
+    def overtaken(part, target, replace=os.replace):
+        replace(part, target)  # the other process
+        replace(part, target)
+
+    monkeypatch.setattr("dlkit.transfer.features.os.replace", overtaken)
+    found = transfer.cached_features(build_tiny(), IMAGES, tmp_path / "run", batch_size=2)
+    assert len(found) == len(IMAGES)
+    assert [path.suffix for path in (tmp_path / "run").iterdir()] == [".npy"]
+
+
 @pytest.mark.parametrize("rows", [0, 4, 8])
 @pytest.mark.parametrize("torn", [0, 5])
 def test_after_a_kill_only_what_is_missing_is_computed(tmp_path, monkeypatch, rows, torn):

@@ -65,20 +65,26 @@ def _append(model, images, target, batch_size):
     part = target.with_suffix(".part")
     with open(part, "ab") as file:
         _wait_for(file)
-        if target.exists():  # another process has just finished it
-            return
-        if file.seek(0, os.SEEK_END) < begin:
-            file.truncate(0)
-            file.write(header.getvalue())
-        done = (file.tell() - begin) // row
-        file.truncate(begin + done * row)  # a row that was not finished
-        starts = range(done, len(images), batch_size)
-        for start in runtime.progress(starts, f"features of {model.name}, batches:"):
-            features = model.predict_on_batch(images[start : start + batch_size])
-            file.write(np.ascontiguousarray(features, "<f2"))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, target)
+        if not target.exists():  # else another process has just finished it
+            if file.seek(0, os.SEEK_END) < begin:
+                file.truncate(0)
+                file.write(header.getvalue())
+            done = (file.tell() - begin) // row
+            file.truncate(begin + done * row)  # a row that was not finished
+            starts = range(done, len(images), batch_size)
+            for start in runtime.progress(starts, f"features of {model.name}, batches:"):
+                features = model.predict_on_batch(images[start : start + batch_size])
+                file.write(np.ascontiguousarray(features, "<f2"))
+            file.flush()
+            os.fsync(file.fileno())
+    try:
+        if target.exists():
+            part.unlink(missing_ok=True)
+        else:
+            os.replace(part, target)
+    except FileNotFoundError:  # the other process was faster between two of our lines
+        if not target.exists():
+            raise
 
 
 def _wait_for(file):
