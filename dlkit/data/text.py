@@ -79,7 +79,7 @@ def _imdb(label):
         texts = [" ".join(names.get(number, "?") for number in review[1:]) for review in part[0]]
         return np.array(texts, object), np.asarray(part[1], "int64")
 
-    about = "Movie reviews with at least two paragraphs' worth of words (Maas and others 2011), as Keras prepares them."
+    about = "50,000 movie reviews (Maas and others 2011), as Keras prepares them: lower case, no punctuation."
     return Dataset("reviews", *map(decoded, parts), ["negative", "positive"], "real", label, about)
 
 
