@@ -69,4 +69,6 @@ def locate(name):
     if name in always:
         return always[name]
     found = sources.find(sources.FORMS[name])
+    if name == "reviews" and not found and text.imdb_is_cached():
+        return "Keras's cache: imdb.npz"
     return found and f"{found[0]}: {found[1].name}"

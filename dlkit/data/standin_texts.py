@@ -12,7 +12,7 @@ import numpy as np
 LIBRARIES = ("numpy", "matplotlib", "sklearn", "keras")
 
 
-def docstrings(libraries=LIBRARIES, *, per_library=1_400):
+def docstrings(libraries=LIBRARIES, *, per_library=1_200):
     """First sentences of docstrings of installed libraries, labelled by library; a stand-in for reviews.
 
     Files are read as text, nothing is imported. Names of the libraries are blotted out, and all sentences of one file
@@ -35,8 +35,8 @@ def docstrings(libraries=LIBRARIES, *, per_library=1_400):
             for text in _first_sentences(files[k], libraries):
                 if text not in seen:
                     seen.add(text)
-                    found.append((held_out, text, label))
-        for held_out, text, _ in found[:per_library]:
+                    found.append((held_out, text))
+        for held_out, text in found[:per_library]:
             parts[held_out].append((text, label))
     arrays = []
     for part in parts:
@@ -56,7 +56,7 @@ def _first_sentences(path, libraries):
         tree = ast.parse(path.read_text(encoding="utf-8", errors="replace"))
     except (SyntaxError, ValueError):
         return
-    names = re.compile("|".join([*libraries, "np", "scikit-learn", "plt", "tensorflow"]), re.IGNORECASE)
+    names = re.compile("|".join([*libraries, "scikit-learn", "tensorflow", r"\bnp\b", r"\bplt\b"]), re.IGNORECASE)
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and (text := ast.get_docstring(node)):
             sentence = names.sub("it", " ".join(text.split("\n\n")[0].split())).lower()

@@ -17,9 +17,10 @@ SUNSPOTS = Path(__file__).resolve().parents[2] / "data" / "sunspots.csv"  # bund
 def load_reviews(real):
     """Movie reviews: single sentences (rt-polarity) where found, else IMDB's through Keras, else docstrings."""
     found = sources.find(sources.FORMS["reviews"])
-    if found and found[1].suffix == ".pos":
+    if found:
         return _rt_polarity(found[1].parent, found[0])
-    if (found or not sources.offline()) and (reviews := _imdb(found[0] if found else "download")):
+    cached = imdb_is_cached()
+    if (cached or not sources.offline()) and (reviews := _imdb("Keras's cache" if cached else "download")):
         return reviews
     if real:
         raise sources.unobtainable("reviews", "rt-polarity.pos and rt-polarity.neg, or Keras's imdb.npz")
@@ -63,6 +64,12 @@ def split_texts(texts, labels, *, share=0.2):
     texts, labels = np.array(list(label_of), object), np.array(list(label_of.values()), "int64")
     parts = train_test_split(texts, labels, test_size=share, stratify=labels, random_state=0)
     return (parts[0], parts[2]), (parts[1], parts[3])
+
+
+def imdb_is_cached():
+    """True when Keras has both files of its IMDB reviews, so that it needs no network for them."""
+    cache = dict(sources.search_folders()).get("Keras's cache")
+    return cache is not None and all((cache / name).exists() for name in ("imdb.npz", "imdb_word_index.json"))
 
 
 def _imdb(label):
