@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dlkit import exercises
-from tests import answers_foundations
+from tests import answers_foundations, answers_sequences
 from tests.notebook_tools import LESSONS, SOLUTIONS, code_cells, read
 
 RNG = np.random.default_rng(0)
@@ -473,8 +473,8 @@ MISTAKES = {
         ({"before": 0.5, "after": 0.6}, "pair of numbers"),
     ],
 }
-ANOTHER_WAY |= answers_foundations.ANOTHER_WAY
-MISTAKES |= answers_foundations.MISTAKES
+ANOTHER_WAY |= answers_foundations.ANOTHER_WAY | answers_sequences.ANOTHER_WAY
+MISTAKES |= answers_foundations.MISTAKES | answers_sequences.MISTAKES
 
 exercises._load_checkers()
 NAMES = sorted(exercises.CHECKERS)

@@ -97,4 +97,5 @@ def _load_checkers():
         part2_networks,
         part3,
         part3_sharing,
+        part4,
     )
