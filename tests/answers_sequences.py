@@ -31,7 +31,7 @@ MISTAKES = {
         (0.7616, "that is h_1"),
         (-0.7616, "one tanh"),
         (0.642, "sign"),
-        (-1.0, "squeezes"),
+        (-1.0, "both tanh"),
         ("h", "one number"),
     ],
     "16.gradient_of_a": [
