@@ -3,6 +3,8 @@
 Each mistake comes with a word of the hint that it should get.
 """
 
+import numpy as np
+
 
 def gradient_by_sensitivity(x, y, a, *, through_time=True, before=True, last_only=False):
     """Forward mode: dh/da is carried along with h."""
@@ -16,6 +18,16 @@ def gradient_by_sensitivity(x, y, a, *, through_time=True, before=True, last_onl
     return total
 
 
+def minimal_gated(turned=False, inside=True, after=False, squeeze=np.tanh):
+    def step(x, h, gate, content):
+        f = 0.5 * (1 + np.tanh((x @ gate[0] + h @ gate[1] + gate[2]) / 2))
+        remembered = f * (h @ content[1]) if after else (f * h if inside else h) @ content[1]
+        new = squeeze(x @ content[0] + remembered + content[2])
+        return h + (new - h) * (1 - f if turned else f)
+
+    return step
+
+
 def changed(function, **options):
     return lambda *args: function(*args, **options)
 
@@ -24,6 +36,9 @@ ANOTHER_WAY = {
     "16.two_steps": -0.642,
     "16.gradient_of_a": gradient_by_sensitivity,
     "16.how_long": {5: 1.0, 30: 0.93, 100: 0.7, 300: 0.52},
+    "17.cell": 1.381,
+    "17.mgu_step": minimal_gated(),
+    "17.honest_forecast": {"naive": 41.957, "linear": 32.3, "yours": 45.0},
 }
 
 MISTAKES = {
@@ -51,5 +66,30 @@ MISTAKES = {
         ({10: 0.99, 100: 0.9}, "longer"),
         ({10: 0.55, 100: 0.99}, "fresh weights"),
         ({10: 0.99, 100: 0.1}, "same sequences"),
+    ],
+    "17.cell": [
+        (np.tanh(1.3808), "shown"),
+        (1.5, "tanh(1)"),
+        (2.7616, "half open"),
+        (0.381, "old 2"),
+        (0.0, "closed"),
+        (3.0, "sigmoid(0)"),
+    ],
+    "17.mgu_step": [
+        (minimal_gated(turned=True), "turned round"),
+        (minimal_gated(inside=False), "inside"),
+        (minimal_gated(after=True), "before W_h"),
+        (minimal_gated(squeeze=lambda z: z), "lacks its tanh"),
+        (lambda x, h, gate, content: x, "shape of h"),
+        (lambda x, h, gate, content: h, "line by line"),
+    ],
+    "17.honest_forecast": [
+        ({"naive": 41.957, "linear": 32.3}, "yours"),
+        ({"naive": 30.568, "linear": 25.1, "yours": 27.0}, "6 months ahead"),
+        ({"naive": 1760.4, "linear": 1042.0, "yours": 1000.0}, "root"),
+        ({"naive": 41.957, "linear": 32.3, "yours": 21.0}, "too good"),
+        ({"naive": 41.957, "linear": 44.0, "yours": 33.0}, "aligned"),
+        ({"naive": 60.0, "linear": 44.0, "yours": 33.0}, "which months"),
+        ({"naive": [41.957], "linear": 44.0, "yours": 33.0}, "one positive number"),
     ],
 }

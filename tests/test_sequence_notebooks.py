@@ -63,3 +63,75 @@ def test_a_gradient_fades_faster_for_smaller_weights(recurrent):
     norms = [recurrent.gradient_over_distance(scale, 30, np.random.default_rng(0))[30] for scale in (0.5, 0.7, 0.9)]
     assert norms == sorted(norms)
     assert norms[0] < 0.5**30 * 1.01
+
+
+# --- 17
+
+
+@pytest.fixture(scope="module")
+def gated():
+    code = definitions(ROOT / "notebooks" / "17_lstm_and_gru.ipynb")
+    code.NAMES = ("i", "f", "g", "o")
+    return code
+
+
+@pytest.mark.parametrize(("steps", "inputs", "units"), [(1, 1, 1), (12, 4, 6)])
+def test_lstm_by_hand_equals_keras_in_values_and_gradients(gated, steps, inputs, units):
+    x, last = RNG.normal(size=(steps, inputs)).astype("float32"), RNG.normal(size=units).astype("float32")
+    layer = keras.layers.LSTM(units, return_sequences=True)
+    layer.build((1, steps, inputs))
+    weights = gated.unpacked(random_weights(layer))
+    record = gated.lstm_forward(x, weights)
+    with tf.GradientTape() as tape:
+        outputs = layer(x[None])[0]
+        loss = tf.reduce_sum(outputs[-1] * last)
+    np.testing.assert_allclose([step[3] for step in record], outputs, atol=1e-5)
+    ours, along = gated.lstm_backward(record, weights, last)
+    theirs = tape.gradient(loss, [weight.value for weight in layer.weights])
+    for our, their in zip(gated.packed(ours), theirs, strict=True):
+        np.testing.assert_allclose(our, their, atol=1e-5)
+    assert along.shape == (steps, units)
+
+
+def test_lstm_weights_go_to_keras_and_back(gated):
+    layer = keras.layers.LSTM(3)
+    layer.build((1, 4, 2))
+    kernels = random_weights(layer)
+    weights = gated.unpacked(kernels)
+    assert list(weights) == list(gated.NAMES)
+    assert [part.shape for part in weights["f"]] == [(2, 3), (3, 3), (3,)]
+    for ours, theirs in zip(gated.packed(weights), kernels, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("reset_after", [True, False])
+def test_gru_by_hand_equals_keras_in_values_and_gradients(gated, reset_after):
+    gated.rng = np.random.default_rng(7)
+    assert gated.gru_apart(reset_after) <= 1e-5
+
+
+def test_gru_with_the_other_reset_is_another_function(gated):
+    kernels = [RNG.normal(size=shape).astype("float32") for shape in ((2, 9), (3, 9), (9,))]
+    x, h = RNG.normal(size=(4, 2)).astype("float32"), RNG.normal(size=(4, 3)).astype("float32")
+    before = gated.gru_step(x, h, *kernels, False)
+    after = gated.gru_step(x, h, kernels[0], kernels[1], [kernels[2], 0 * kernels[2]], True)
+    assert np.abs(before - after).max() > 0.01
+
+
+def test_adding_marks_one_number_in_each_half_and_sums_them(gated):
+    x, sums = gated.adding(500, 11, np.random.default_rng(0))
+    assert x.shape == (500, 11, 2)
+    assert (x[:, :5, 1].sum(axis=1) == 1).all()
+    assert (x[:, 5:, 1].sum(axis=1) == 1).all()
+    np.testing.assert_allclose((x[..., 0] * x[..., 1]).sum(axis=1), sums, rtol=1e-6)
+    assert np.mean((sums - 1) ** 2) == pytest.approx(1 / 6, rel=0.2)
+
+
+def test_no_training_window_or_target_reaches_into_the_test(gated):
+    gated.values, gated.months, gated.ahead = np.arange(100.0), 24, 6
+    x, y = gated.windows(0, 80)
+    assert (y - x[:, -1] == 6).all()
+    assert (y[0], y[-1], x.shape[1]) == (29, 79, 24)
+    x, y = gated.windows(80, 100)
+    assert y.tolist() == list(range(80, 100))
+    assert (y - x[:, -1] == 6).all()
