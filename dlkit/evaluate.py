@@ -11,8 +11,8 @@ def predict_probs(model, images, *, batch_size=500):
     """Class probabilities from a model that returns logits.
 
     Args:
-        model: a `keras.Model` from images to logits.
-        images: array of shape (count, ...).
+        model: a `keras.Model` to logits.
+        images: array of shape (count, ...); rows of tokens as well.
         batch_size: images at a time.
 
     Returns:

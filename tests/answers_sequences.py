@@ -28,6 +28,17 @@ def minimal_gated(turned=False, inside=True, after=False, squeeze=np.tanh):
     return step
 
 
+def mean_of_words(vectors, tokens, count=lambda real: max(len(real), 1), keep=lambda numbers: numbers != 0):
+    means = []
+    for row, numbers in zip(vectors, tokens, strict=True):
+        real = row[keep(numbers)]
+        means.append(real.sum(axis=0) / count(real))
+    return np.array(means)
+
+
+LONG = "a good film that is not too long"
+
+
 def changed(function, **options):
     return lambda *args: function(*args, **options)
 
@@ -39,6 +50,9 @@ ANOTHER_WAY = {
     "17.cell": 1.381,
     "17.mgu_step": minimal_gated(),
     "17.honest_forecast": {"naive": 41.957, "linear": 32.3, "yours": 45.0},
+    "18.idf": 1.693,
+    "18.masked_mean": mean_of_words,
+    "18.one_word": {"before": LONG, "after": LONG.replace("good", "dull"), "probs": [0.6, 0.49]},
 }
 
 MISTAKES = {
@@ -91,5 +105,29 @@ MISTAKES = {
         ({"naive": 41.957, "linear": 44.0, "yours": 33.0}, "aligned"),
         ({"naive": 60.0, "linear": 44.0, "yours": 33.0}, "which months"),
         ({"naive": [41.957], "linear": 44.0, "yours": 33.0}, "one positive number"),
+    ],
+    "18.idf": [
+        (0.6931, "+ 1 at the end"),
+        (2.0986, "both counts"),
+        (1.301, "natural"),
+        (0.307, "above"),
+        (1.2877, "only one"),
+    ],
+    "18.masked_mean": [
+        (lambda vectors, tokens: vectors.mean(axis=1), "still in the mean"),
+        (changed(mean_of_words, count=lambda real: 5), "number of words"),
+        (changed(mean_of_words, count=lambda real: 1), "sum"),
+        (changed(mean_of_words, count=len), "nan"),
+        (changed(mean_of_words, keep=lambda numbers: numbers == 1), "not 0"),
+        (lambda vectors, tokens: vectors.mean(axis=2), "one vector"),
+    ],
+    "18.one_word": [
+        ({"before": LONG}, "give"),
+        ({"before": LONG, "after": LONG, "probs": (0.9, 0.1)}, "same"),
+        ({"before": LONG, "after": "a bad film that is not long", "probs": (0.9, 0.1)}, "one word"),
+        ({"before": LONG, "after": f"{LONG} at all", "probs": (0.9, 0.1)}, "one word"),
+        ({"before": LONG, "after": f"{LONG} dull", "probs": (0.55, 0.1)}, "60 %"),
+        ({"before": LONG, "after": f"{LONG} dull", "probs": (0.9, 0.7)}, "not broken"),
+        ({"before": LONG, "after": f"{LONG} dull", "probs": (90, 10)}, "between 0 and 1"),
     ],
 }

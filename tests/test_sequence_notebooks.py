@@ -135,3 +135,43 @@ def test_no_training_window_or_target_reaches_into_the_test(gated):
     x, y = gated.windows(80, 100)
     assert y.tolist() == list(range(80, 100))
     assert (y - x[:, -1] == 6).all()
+
+
+# --- 18
+
+
+@pytest.fixture(scope="module")
+def reading():
+    return definitions(ROOT / "notebooks" / "18_text_classification.ipynb")
+
+
+TEXTS = ["Not good, just LONG.", "Good: not just long!", "an émigré's  tale", "É stays, as in Keras\x85", ""]
+
+
+@pytest.mark.parametrize(("size", "length"), [(50, 10), (6, 3)])
+def test_vocabulary_and_rows_by_hand_equal_text_vectorization(reading, size, length):
+    layer = keras.layers.TextVectorization(size, output_sequence_length=length)
+    layer.adapt(TEXTS)
+    vocabulary = reading.build_vocabulary(TEXTS, size)
+    assert vocabulary == [str(word) for word in layer.get_vocabulary()]
+    np.testing.assert_array_equal(reading.encode(TEXTS, vocabulary, length), layer(TEXTS))
+
+
+def test_tf_idf_by_hand_equals_scikit_learn(reading):
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    theirs = TfidfVectorizer(analyzer=reading.words).fit_transform(TEXTS[:4]).toarray()
+    np.testing.assert_allclose(reading.tf_idf(TEXTS[:4]), theirs, atol=1e-12)
+
+
+def test_shuffled_words_stay_in_their_row_before_the_padding(reading):
+    rows = np.array([[5, 6, 7, 8, 0, 0], [1, 0, 0, 0, 0, 0], [0] * 6])
+    mixed = reading.shuffle_words(rows, np.random.default_rng(1))
+    assert (np.sort(mixed) == np.sort(rows)).all()
+    assert ((mixed == 0) == (rows == 0)).all()
+    assert mixed[0].tolist() != rows[0].tolist()
+
+
+def test_neighbours_are_sorted_by_direction_not_by_length(reading):
+    reading.table = np.array([[1.0, 0], [0, 1], [9, 1], [1, 1]])
+    assert reading.neighbours(0, range(4)).tolist() == [2, 3, 1]

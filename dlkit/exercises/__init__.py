@@ -98,4 +98,5 @@ def _load_checkers():
         part3,
         part3_sharing,
         part4,
+        part4_texts,
     )

@@ -1,4 +1,4 @@
-"""Checkers of notebooks 16 to 18: recurrent networks, gates, texts."""
+"""Checkers of notebooks 16 and 17: recurrent networks and gates."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from dlkit.models.architectures import build_alexnet, build_lenet5, build_resnet, build_vgg
 from dlkit.models.costs import multiply_adds
+from dlkit.models.sequence import build_text_cnn, build_text_lstm, build_text_mean
 from dlkit.models.vision import build_classic_cnn, build_mlp, build_small_resnet, dtype_policy, residual_block
 
 __all__ = [
@@ -11,6 +12,9 @@ __all__ = [
     "build_mlp",
     "build_resnet",
     "build_small_resnet",
+    "build_text_cnn",
+    "build_text_lstm",
+    "build_text_mean",
     "build_vgg",
     "dtype_policy",
     "multiply_adds",
