@@ -84,3 +84,36 @@ def worst_mistakes(labels, probs, count):
     predicted = np.argmax(probs, axis=1)
     wrong = np.flatnonzero(predicted != labels)
     return wrong[np.argsort(-probs[wrong, predicted[wrong]], kind="stable")][:count]
+
+
+def sample_tokens(model, start, count, *, window, temperature=1.0, seed=0):
+    """Lets a language model write: it draws the next token from its own probabilities, reads it, and goes on.
+
+    Args:
+        model: a `keras.Model` from (batch, window) tokens to (batch, window, vocabulary_size) logits of the next
+            token. It must not look ahead: the places after the last token are filled with 0.
+        start: the first tokens, at least one.
+        count: how many tokens to write.
+        window: how many of the last tokens the model sees.
+        temperature: divides the logits before softmax; below 1 the likely becomes likelier, towards 0 it is certain.
+        seed: of the draws.
+
+    Returns:
+        A list of integers: the start and what was written.
+
+    Raises:
+        ValueError: for an empty start or a temperature that is not positive.
+    """
+    if len(start) == 0:
+        raise ValueError("Expected at least one token to start from. Received: none.")
+    if temperature <= 0:
+        raise ValueError(f"Expected a temperature above 0. Received: {temperature}.")
+    rng, tokens = np.random.default_rng(seed), [int(token) for token in start]
+    for _ in range(count):
+        seen = np.zeros((1, window), "int32")
+        recent = tokens[-window:]
+        seen[0, : len(recent)] = recent
+        logits = model.predict_on_batch(seen)[0, len(recent) - 1].astype("float64") / temperature
+        probs = np.exp(logits - logits.max())
+        tokens.append(int(rng.choice(len(probs), p=probs / probs.sum())))
+    return tokens

@@ -36,6 +36,17 @@ def mean_of_words(vectors, tokens, count=lambda real: max(len(real), 1), keep=la
     return np.array(means)
 
 
+def shares_row_by_row(scores, last=lambda i: i + 1, normalise=True, stable=True, before=True):
+    n = len(scores)
+    shares = np.zeros((n, n))
+    for i, row in enumerate(scores):
+        seen = row[: last(i)] if before else row
+        exponentials = np.exp(seen - seen.max() * stable) if len(seen) else seen
+        exponentials = exponentials / exponentials.sum() if normalise else exponentials
+        shares[i, : last(i)] = exponentials[: last(i)]
+    return shares
+
+
 LONG = "a good film that is not too long"
 
 
@@ -53,6 +64,9 @@ ANOTHER_WAY = {
     "18.idf": 1.693,
     "18.masked_mean": mean_of_words,
     "18.one_word": {"before": LONG, "after": LONG.replace("good", "dull"), "probs": [0.6, 0.49]},
+    "19.three_keys": 16.36,
+    "19.causal_shares": shares_row_by_row,
+    "19.quadratic": {100: 0.2, 500: 0.5, 1000: 1.4, 2000: 5},
 }
 
 MISTAKES = {
@@ -129,5 +143,30 @@ MISTAKES = {
         ({"before": LONG, "after": f"{LONG} dull", "probs": (0.55, 0.1)}, "60 %"),
         ({"before": LONG, "after": f"{LONG} dull", "probs": (0.9, 0.7)}, "not broken"),
         ({"before": LONG, "after": f"{LONG} dull", "probs": (90, 10)}, "between 0 and 1"),
+    ],
+    "19.three_keys": [
+        (13.195, "d_k = 4"),
+        (18.226, "not by d_k"),
+        (10.533, "multiplied"),
+        (10.0, "mixes"),
+        (20.0, "plain mean"),
+        (16.0, "mix the values"),
+    ],
+    "19.causal_shares": [
+        (changed(shares_row_by_row, last=lambda i: 5), "words after it"),
+        (changed(shares_row_by_row, before=False), "no longer sum"),
+        (changed(shares_row_by_row, last=lambda i: i + 2), "too many"),
+        (changed(shares_row_by_row, stable=False), "overflow"),
+        (changed(shares_row_by_row, normalise=False), "-inf"),
+        (lambda scores: shares_row_by_row(scores[::-1, ::-1])[::-1, ::-1], "other triangle"),
+        (lambda scores: scores[0], "shape"),
+    ],
+    "19.quadratic": [
+        ({512: 1.0}, "four lengths"),
+        ({64: 1, 128: 2, 256: 4, 512: 16}, "2,000"),
+        ({512: 1e-6, 1024: 3e-6, 2048: 1e-5, 4096: 4e-5}, "not seconds"),
+        ({512: 1, 1024: 1.1, 2048: 1.3, 4096: 2}, "longer rows"),
+        ({512: 1, 1024: 1.1, 2048: 1.3, 4096: 90}, "more runs"),
+        ({512: 1, 1024: 1.1, 2048: -1.3, 4096: 90}, "positive"),
     ],
 }

@@ -1,5 +1,7 @@
 """The code written in notebooks 16 to 20, tested on more cases than the lessons show."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -175,3 +177,74 @@ def test_shuffled_words_stay_in_their_row_before_the_padding(reading):
 def test_neighbours_are_sorted_by_direction_not_by_length(reading):
     reading.table = np.array([[1.0, 0], [0, 1], [9, 1], [1, 1]])
     assert reading.neighbours(0, range(4)).tolist() == [2, 3, 1]
+
+
+# --- 19
+
+
+@pytest.fixture(scope="module")
+def attending():
+    code = definitions(ROOT / "notebooks" / "19_attention_and_transformers.ipynb")
+    code.rng = np.random.default_rng(11)
+    return code
+
+
+MASKS = [None, np.tril(np.ones((6, 6), bool)), RNG.uniform(size=(2, 1, 6, 6)) < 0.6, np.eye(6, dtype=bool)]
+
+
+@pytest.mark.parametrize("mask", MASKS, ids=["none", "causal", "random", "itself"])
+def test_attention_by_hand_equals_keras_in_values_shares_and_gradients(attending, mask):
+    assert attending.attention_apart(mask) <= 1e-5
+
+
+def test_a_masked_key_gets_no_share_at_all(attending):
+    query, key, value = RNG.normal(size=(3, 4, 8)).astype("float32")
+    mask = np.array([True, False, True, True])
+    result, shares = attending.attention(query, key, value, mask)
+    assert (np.asarray(shares)[:, 1] == 0).all()
+    value[1] = 1e6
+    np.testing.assert_array_equal(attending.attention(query, key, value, mask)[0], result)
+
+
+def test_attention_weights_go_to_keras_and_back(attending):
+    layer = keras.layers.MultiHeadAttention(3, 4)
+    layer(np.zeros((1, 2, 12)), np.zeros((1, 2, 12)))
+    arrays = random_weights(layer)
+    for ours, theirs in zip(attending.to_keras(attending.from_keras(arrays), 3), arrays, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("normalize_first", [True, False])
+def test_encoder_block_by_hand_equals_kerashub_in_values_and_gradients(attending, normalize_first):
+    assert attending.block_apart(normalize_first) <= 1e-5
+
+
+def test_layer_normalization_by_hand_equals_keras_in_values_and_gradients(attending):
+    layer = keras.layers.LayerNormalization(epsilon=1e-5)
+    layer.build((None, 3, 7))
+    random_weights(layer)
+    x, outward = (tf.constant(RNG.normal(2, 3, (5, 3, 7)), "float32") for _ in range(2))
+    variables = [weight.value for weight in layer.weights]
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        results = attending.layer_norm(x, *variables), layer(x)
+        losses = [tf.reduce_sum(result * outward) for result in results]
+    np.testing.assert_allclose(*results, atol=1e-5)
+    for ours, theirs in zip(*(tape.gradient(loss, [x, *variables]) for loss in losses), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("length", "size"), [(1, 2), (40, 7), (200, 64)])
+def test_waves_by_hand_equal_kerashub(attending, length, size):
+    from keras_hub.layers import SinePositionEncoding
+
+    theirs = SinePositionEncoding()(np.zeros((1, length, size)))[0]
+    np.testing.assert_allclose(attending.waves(length, size), theirs, atol=2e-5)
+
+
+def test_a_largest_share_without_the_division_grows_with_the_length(attending):
+    attending.rt = SimpleNamespace(seed=0)
+    tops = [attending.largest_share(size, False)[0] for size in (2, 32, 512)]
+    assert tops == sorted(tops)
+    even = [attending.largest_share(size, True)[0] for size in (8, 32, 512)]
+    assert np.ptp(even) < 0.05

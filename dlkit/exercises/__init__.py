@@ -98,5 +98,6 @@ def _load_checkers():
         part3,
         part3_sharing,
         part4,
+        part4_attention,
         part4_texts,
     )

@@ -2,12 +2,19 @@
 
 from dlkit.models.architectures import build_alexnet, build_lenet5, build_resnet, build_vgg
 from dlkit.models.costs import multiply_adds
-from dlkit.models.sequence import build_text_cnn, build_text_lstm, build_text_mean
+from dlkit.models.sequence import (
+    build_language_model,
+    build_text_cnn,
+    build_text_lstm,
+    build_text_mean,
+    build_text_transformer,
+)
 from dlkit.models.vision import build_classic_cnn, build_mlp, build_small_resnet, dtype_policy, residual_block
 
 __all__ = [
     "build_alexnet",
     "build_classic_cnn",
+    "build_language_model",
     "build_lenet5",
     "build_mlp",
     "build_resnet",
@@ -15,6 +22,7 @@ __all__ = [
     "build_text_cnn",
     "build_text_lstm",
     "build_text_mean",
+    "build_text_transformer",
     "build_vgg",
     "dtype_policy",
     "multiply_adds",

@@ -98,6 +98,91 @@ def build_text_lstm(vocabulary_size, num_classes, *, width=64, units=32, dropout
     return keras.Model(tokens, layers.Dense(num_classes, name="logits")(x), name=name)
 
 
+def build_text_transformer(
+    vocabulary_size,
+    num_classes,
+    *,
+    max_length=64,
+    width=32,
+    heads=2,
+    blocks=1,
+    hidden=64,
+    dropout=0.5,
+    name="text_transformer",
+):
+    """A transformer encoder: every word looks at all others; the mean of what they found gives the logits.
+
+    Args:
+        vocabulary_size: number of different tokens, padding included.
+        num_classes: number of logits.
+        max_length: most tokens in a text: each place has a vector of its own, learnt.
+        width: length of a word's vector, a multiple of `heads`.
+        heads: attention heads in a block.
+        blocks: number of encoder blocks, normalised first.
+        hidden: units of the dense layer in a block.
+        dropout: share of numbers that training sets to 0, after the embedding and before the logits.
+        name: the model's name.
+
+    Returns:
+        An uncompiled `keras.Model` from (batch, tokens) integers to (batch, num_classes).
+
+    Source: Vaswani and others 2017, arXiv 1706.03762, section 3. The block is built by hand in notebook 19.
+
+    Example:
+        >>> build_text_transformer(1000, 2).output_shape
+        (None, 2)
+    """
+    from keras_hub.layers import PositionEmbedding, TransformerEncoder  # seconds to import
+
+    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    words = ops.not_equal(tokens, 0)
+    x = layers.Embedding(vocabulary_size, width, name="embedding")(tokens)
+    x = layers.Add(name="word_and_place")([x, PositionEmbedding(max_length, name="positions")(x)])
+    x = layers.Dropout(dropout, name="dropout_words")(x)
+    for block in range(1, blocks + 1):
+        encoder = TransformerEncoder(hidden, heads, normalize_first=True, name=f"block_{block}")
+        x = encoder(x, padding_mask=words)
+    x = layers.LayerNormalization(name="norm")(x)
+    x = layers.GlobalAveragePooling1D(name="mean")(x, mask=words)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    return keras.Model(tokens, layers.Dense(num_classes, name="logits")(x), name=name)
+
+
+def build_language_model(
+    vocabulary_size, *, max_length=64, width=64, heads=4, blocks=2, hidden=256, name="language_model"
+):
+    """A causal transformer, decoder only: at each place the logits of the next token, from the tokens up to there.
+
+    Args:
+        vocabulary_size: number of different tokens; 0 is one like the others.
+        max_length: most tokens at a time: each place has a vector of its own, learnt.
+        width: length of a token's vector, a multiple of `heads`.
+        heads: attention heads in a block.
+        blocks: number of blocks, normalised first.
+        hidden: units of the dense layer in a block.
+        name: the model's name.
+
+    Returns:
+        An uncompiled `keras.Model` from (batch, tokens) integers to (batch, tokens, vocabulary_size).
+
+    Source: Radford and others 2018, Improving Language Understanding by Generative Pre-Training (GPT), at a size for
+    minutes on a processor.
+
+    Example:
+        >>> build_language_model(65).output_shape
+        (None, None, 65)
+    """
+    from keras_hub.layers import PositionEmbedding, TransformerDecoder  # seconds to import
+
+    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    x = layers.Embedding(vocabulary_size, width, name="embedding")(tokens)
+    x = layers.Add(name="token_and_place")([x, PositionEmbedding(max_length, name="positions")(x)])
+    for block in range(1, blocks + 1):
+        x = TransformerDecoder(hidden, heads, normalize_first=True, name=f"block_{block}")(x)
+    x = layers.LayerNormalization(name="norm")(x)
+    return keras.Model(tokens, layers.Dense(vocabulary_size, name="logits")(x), name=name)
+
+
 @keras.saving.register_keras_serializable("dlkit")
 class IsToken(layers.Layer):
     """1 for each token, 0 for padding: (batch, tokens) integers to (batch, tokens, 1)."""

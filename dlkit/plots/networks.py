@@ -25,7 +25,7 @@ def show_network(model, *, at_least=0):
     with figure(height=0.27 * len(layers) + 0.9) as (fig, ax):
         longest = max(layer.count_params() for layer in layers) or 1
         for row, layer in enumerate(layers):
-            shape = " x ".join(str(size) for size in layer.output.shape[1:])
+            shape = " x ".join("n" if size is None else str(size) for size in layer.output.shape[1:])
             ax.text(-0.02, row, layer.name, ha="right", va="center", transform=ax.get_yaxis_transform())
             ax.barh(row, layer.count_params() / longest, color=BLUE, height=0.7)
             ax.text(layer.count_params() / longest + 0.01, row, f"{layer.count_params():,}   → {shape}", va="center")
@@ -34,7 +34,7 @@ def show_network(model, *, at_least=0):
         )
         fewer = "without" if at_least == 1 else f"below {at_least:,}"
         left_out = f"; layers {fewer} parameters left out" if at_least else ""
-        ax.set_xlabel(f"parameters, and → the shape of the output for one image{left_out}")
+        ax.set_xlabel(f"parameters, and → the shape of the output for one example{left_out}")
         ax.set_xticks([])
         ax.set_yticks([])
         ax.spines[:].set_visible(False)
