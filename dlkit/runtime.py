@@ -60,6 +60,8 @@ def setup(seed=0):
         device, precision = find_device()
     # Keras 3.15 warns in every `fit` on a tf.data.Dataset that its own default, shuffle=True, does nothing there.
     warnings.filterwarnings("ignore", message="`shuffle=True` was passed, but will be ignored")
+    # BERT's pooling layer plays no part in reading masked words; Keras warns that it has no gradient.
+    warnings.filterwarnings("ignore", message="Gradients do not exist for variables .'pooled_dense")
     # tqdm, which KerasHub imports, asks for ipywidgets, to draw bars that no lesson shows.
     warnings.filterwarnings("ignore", message="IProgress not found")
     keras.utils.set_random_seed(seed)

@@ -47,6 +47,16 @@ def shares_row_by_row(scores, last=lambda i: i + 1, normalise=True, stable=True,
     return shares
 
 
+def loss_with_a_loop(logits, truth, real, count=lambda real: real.sum(), ignore=False, stable=True, base=np.e):
+    total = 0.0
+    for row, pieces, marks in zip(logits, truth, real, strict=True):
+        for scores, piece, mark in zip(row, pieces, marks, strict=True):
+            scores = scores - scores.max() * stable
+            log_share = (scores[piece] - np.log(np.exp(scores).sum())) / np.log(base)
+            total -= log_share * (1 if ignore else mark)
+    return total / count(real)
+
+
 LONG = "a good film that is not too long"
 
 
@@ -67,6 +77,9 @@ ANOTHER_WAY = {
     "19.three_keys": 16.36,
     "19.causal_shares": shares_row_by_row,
     "19.quadratic": {100: 0.2, 500: 0.5, 1000: 1.4, 2000: 5},
+    "20.masks": 24.0,
+    "20.masked_loss": lambda logits, truth, real: loss_with_a_loop(logits, truth, real),
+    "20.pieces_per_word": {200: 3.2, 500: 2.4, 4000: 1.4, 10_000: 1.1},
 }
 
 MISTAKES = {
@@ -168,5 +181,22 @@ MISTAKES = {
         ({512: 1, 1024: 1.1, 2048: 1.3, 4096: 2}, "longer rows"),
         ({512: 1, 1024: 1.1, 2048: 1.3, 4096: 90}, "more runs"),
         ({512: 1, 1024: 1.1, 2048: -1.3, 4096: 90}, "positive"),
+    ],
+    "20.masks": [(30, "chosen"), (27, "stay"), (160, "only 15 %"), (3, "random"), ([24], "one number")],
+    "20.masked_loss": [
+        (changed(loss_with_a_loop, ignore=True, count=np.size), "use `real`"),
+        (changed(loss_with_a_loop, count=np.size), "not by all places"),
+        (changed(loss_with_a_loop, count=lambda real: 1), "sum"),
+        (changed(loss_with_a_loop, count=lambda real: -real.sum()), "sign"),
+        (changed(loss_with_a_loop, base=2), "natural"),
+        (changed(loss_with_a_loop, stable=False), "overflow"),
+        (lambda logits, truth, real: real, "one number"),
+    ],
+    "20.pieces_per_word": [
+        ({500: 2.4, 8000: 1.2}, "four sizes"),
+        ({1000: 2.4, 2000: 1.8, 4000: 1.5, 8000: 1.2}, "500 or fewer"),
+        ({500: 0.8, 2000: 0.7, 4000: 0.6, 8000: 0.5}, "one piece at least"),
+        ({500: 80.0, 2000: 70.0, 4000: 60.0, 8000: 50.0}, "letters"),
+        ({500: 2.4, 2000: 2.4, 4000: 2.4, 8000: 2.4}, "anew"),
     ],
 }

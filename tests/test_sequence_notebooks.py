@@ -248,3 +248,70 @@ def test_a_largest_share_without_the_division_grows_with_the_length(attending):
     assert tops == sorted(tops)
     even = [attending.largest_share(size, True)[0] for size in (8, 32, 512)]
     assert np.ptp(even) < 0.05
+
+
+# --- 20
+
+VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "film", "un", "##watch", "##able", "##s", "good", "."]
+
+
+@pytest.fixture(scope="module")
+def bert():
+    code = definitions(ROOT / "notebooks" / "20_bert.ipynb")
+    code.tokenizer, code.bert = code.load_bert(None, VOCABULARY)
+    code.known, code.length, code.places, code.special = VOCABULARY, 8, 3, [0, 1, 2, 3, 4]
+    code.pack = code.keras_hub.models.BertTextClassifierPreprocessor(code.tokenizer, sequence_length=8)
+    return code
+
+
+@pytest.mark.parametrize("word", ["film", "films", "unwatchable", "unwatched", "good", "goods", "x", "watch"])
+def test_words_cut_by_hand_are_cut_as_kerashub_does(bert, word):
+    theirs = [VOCABULARY[number] for number in bert.tokenizer(word)]
+    assert bert.cut_word(word, set(VOCABULARY)) == theirs
+
+
+def test_a_preset_from_a_folder_goes_through_the_same_code(bert, tmp_path):
+    bert.bert.save_to_preset(str(tmp_path))
+    bert.tokenizer.save_to_preset(str(tmp_path))
+    tokenizer, backbone = bert.load_bert(str(tmp_path), None)
+    assert tokenizer.get_vocabulary() == VOCABULARY
+    rows = bert.rows_of(["a good film.", "unwatchable"])
+    ours, theirs = (model(bert.inputs(rows))["sequence_output"] for model in (bert.bert, backbone))
+    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def test_rows_begin_with_cls_end_with_sep_and_are_filled_up(bert):
+    assert bert.rows_of(["a good film."])[0].tolist() == [2, 5, 11, 6, 12, 3, 0, 0]
+    assert bert.rows_of(["a good film " * 9])[0].tolist() == [2, 5, 11, 6, 5, 11, 6, 3]
+
+
+def test_masking_hides_a_share_of_the_text_and_nothing_else(bert):
+    rows = bert.rows_of(["a good film.", "a", "a good film " * 9] * 700)
+    masked, chosen, truth, real = bert.mask(rows, np.random.default_rng(0))
+    np.testing.assert_array_equal(np.take_along_axis(rows, chosen, axis=1), truth)
+    hidden = np.zeros(rows.shape, bool)
+    np.put_along_axis(hidden, chosen, real > 0, axis=1)
+    assert bert.is_text(rows)[hidden].all()
+    assert (masked == rows)[~hidden].all()
+    assert (real.sum(axis=1) == 1).all()  # 15 % of 1 to 6 pieces, one at least
+    after = masked[hidden]
+    assert np.mean(after == 4) == pytest.approx(0.8 + 0.1 / len(VOCABULARY), abs=0.03)
+    assert np.mean(after == rows[hidden]) == pytest.approx(0.1 + 0.1 / len(VOCABULARY), abs=0.03)
+
+
+def test_shuffling_half_keeps_the_pieces_and_the_frame(bert):
+    rows = bert.rows_of(["a good film.", "unwatchable films", "a"] * 200)
+    mixed, shuffled = bert.shuffle_half(rows, np.random.default_rng(0))
+    assert (np.sort(mixed) == np.sort(rows)).all()
+    assert (bert.is_text(mixed) == bert.is_text(rows)).all()
+    assert (mixed == rows)[shuffled == 0].all()
+    assert shuffled.mean() == pytest.approx(0.5, abs=0.1)
+    assert (mixed != rows)[(shuffled == 1) & (np.arange(600) % 3 == 0)].any(axis=1).mean() > 0.8
+
+
+def test_padding_does_not_change_what_the_classifier_says(bert):
+    bert.tuning_rate = 0.001
+    classifier = bert.build_classifier(3)
+    rows = bert.rows_of(["a good film.", "unwatchable"])
+    longer = np.pad(rows, ((0, 0), (0, 5)))
+    np.testing.assert_allclose(classifier(bert.inputs(longer)), classifier(bert.inputs(rows)), atol=1e-5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from dlkit.exercises import checker, wrong_number
@@ -77,4 +79,63 @@ def quadratic(measured):
         return f"between {shorter} and {lengths[-1]} the time grows like n^{power:.1f}: go on to longer rows"
     if power > 3:
         return f"between {shorter} and {lengths[-1]} the time grows like n^{power:.1f}: take the fastest of more runs"
+    return None
+
+
+@checker("20.masks")
+def masks(answer):
+    """200 pieces, 15 % chosen, 80 % of those become [MASK]."""
+    hints = {
+        30: "that many are chosen; only 80 % of them become [MASK]",
+        27: "10 % of the chosen become a random piece, and another 10 % stay: 80 % are left",
+        160: "80 % of the chosen, and only 15 % are chosen",
+        3: "that many become a random piece",
+        12: "200 · 0.15 · 0.8",
+    }
+    return wrong_number(answer, "expected_masks", 24, hints, "first how many are chosen, then how many of those")
+
+
+@checker("20.masked_loss")
+def masked_loss(student):
+    """Cross-entropy from logits, mean over the places that count."""
+    rng = np.random.default_rng(0)
+    logits, truth = rng.normal(0, 2, (4, 3, 6)), rng.integers(0, 6, (4, 3))
+    real = np.array([[1, 1, 1], [1, 0, 0], [1, 1, 0], [1, 0, 0]], float)
+    found = student(logits.copy(), truth.copy(), real.copy())
+    if found is None:
+        return "your function returns nothing; is the `return` missing?"
+    if np.ndim(found) != 0:
+        return f"the loss is one number; this has shape {np.shape(found)}"
+    log_probs = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+    of_truth = -np.take_along_axis(log_probs, truth[..., None], axis=-1)[..., 0]
+    hints = [
+        (of_truth.mean(), "places that only fill the row are counted: use `real`"),
+        ((of_truth * real).mean(), "divide by the number of real places, not by all places"),
+        ((of_truth * real).sum(), "that is the sum; divide by the number of real places"),
+        (-(of_truth * real).sum() / real.sum(), "the sign: a loss is -ln p"),
+        ((of_truth * real).sum() / real.sum() / np.log(2), "the natural logarithm, not bits"),
+        (np.mean((of_truth * real).sum(axis=1) / real.sum(axis=1)), "the mean over all real places, not text by text"),
+    ]
+    if not np.isclose(found, (of_truth * real).sum() / real.sum(), rtol=1e-4):
+        fits = (hint for value, hint in hints if np.isclose(found, value, rtol=1e-4))
+        return next(fits, "softmax over the last axis, -ln of the true piece's share, mean where real is 1")
+    with np.errstate(all="ignore"):
+        large = student(np.where(np.arange(6) == 0, 1000.0, 0.0)[None, None], np.array([[1]]), np.ones((1, 1)))
+    return None if np.isfinite(large) else "right, but logits of 1000 overflow: subtract each place's largest first"
+
+
+@checker("20.pieces_per_word")
+def pieces_per_word(measured):
+    """The student's experiment: larger vocabularies cut words into fewer pieces."""
+    if not isinstance(measured, dict) or len(measured) < 4:
+        return "give at least four sizes, such as {500: 2.1, …}"
+    if min(measured) > 500 or max(measured) < 8_000:
+        return "go from 500 or fewer to 8,000 or more"
+    means = [measured[size] for size in sorted(measured)]
+    if not all(np.ndim(mean) == 0 and mean >= 1 for mean in means):
+        return "a word has one piece at least: divide the number of pieces by the number of words"
+    if means[0] > 10:
+        return "that is more than a word has letters: divide by the number of words"
+    if any(larger >= smaller for smaller, larger in pairwise(means)):
+        return "a larger vocabulary should cut words into fewer pieces; was each learnt anew, from the training texts?"
     return None
