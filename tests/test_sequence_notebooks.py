@@ -264,6 +264,15 @@ def bert():
     return code
 
 
+def test_the_same_texts_give_the_same_vocabulary_each_time(bert):
+    syllables = np.array(["ba", "do", "ki", "lu", "me", "no", "pa", "ri"])
+    texts = [" ".join("".join(RNG.choice(syllables, 3)) for _ in range(6)) for _ in range(300)]
+    first, *others = (bert.learn_vocabulary(texts, 120, VOCABULARY[:5]) for _ in range(8))
+    assert all(other == first for other in others)
+    assert first[:5] == VOCABULARY[:5]
+    assert len(first) == 120
+
+
 @pytest.mark.parametrize("word", ["film", "films", "unwatchable", "unwatched", "good", "goods", "x", "watch"])
 def test_words_cut_by_hand_are_cut_as_kerashub_does(bert, word):
     theirs = [VOCABULARY[number] for number in bert.tokenizer(word)]
