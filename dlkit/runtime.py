@@ -64,6 +64,8 @@ def setup(seed=0):
     warnings.filterwarnings("ignore", message="Gradients do not exist for variables .'pooled_dense")
     # tqdm, which KerasHub imports, asks for ipywidgets, to draw bars that no lesson shows.
     warnings.filterwarnings("ignore", message="IProgress not found")
+    # KerasTuner saves models without what their optimizer remembers, and Keras says so when it loads them.
+    warnings.filterwarnings("ignore", message="Skipping variable loading for optimizer")
     keras.utils.set_random_seed(seed)
     rt = Runtime(tier or ("full" if device.startswith("GPU") else "lesson"), device, precision, seed)
     stack = " · ".join(f"{name} {version}" for name, version in versions().items())

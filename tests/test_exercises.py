@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dlkit import exercises
-from tests import answers_foundations, answers_sequences
+from tests import answers_foundations, answers_practice, answers_sequences
 from tests.notebook_tools import LESSONS, SOLUTIONS, code_cells, read
 
 RNG = np.random.default_rng(0)
@@ -473,8 +473,9 @@ MISTAKES = {
         ({"before": 0.5, "after": 0.6}, "pair of numbers"),
     ],
 }
-ANOTHER_WAY |= answers_foundations.ANOTHER_WAY | answers_sequences.ANOTHER_WAY
-MISTAKES |= answers_foundations.MISTAKES | answers_sequences.MISTAKES
+for _answers in (answers_foundations, answers_sequences, answers_practice):
+    ANOTHER_WAY |= _answers.ANOTHER_WAY
+    MISTAKES |= _answers.MISTAKES
 
 exercises._load_checkers()
 NAMES = sorted(exercises.CHECKERS)

@@ -100,4 +100,5 @@ def _load_checkers():
         part4,
         part4_attention,
         part4_texts,
+        part5,
     )

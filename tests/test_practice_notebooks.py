@@ -1,0 +1,100 @@
+"""The code written in notebooks 21 to 26, tested on more cases than the lessons show."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.notebook_tools import ROOT, definitions
+
+RNG = np.random.default_rng(0)
+
+
+# --- 21
+
+
+@pytest.fixture(scope="module")
+def search():
+    module = definitions(ROOT / "notebooks" / "21_hyperparameter_search.ipynb")
+    module.epochs, module.tries = 4, 6
+    module.rt = type("Runtime", (), {"seed": 0})
+    images = RNG.random((200, 64))
+    module.parts = [(images, (images @ RNG.normal(size=(64, 10))).argmax(axis=1))] * 3
+    module.parts[0] = tuple(values[:150] for values in module.parts[0])
+    return module
+
+
+@pytest.mark.parametrize("dropout", [0, 0.5])
+def test_the_gradients_with_dropout_and_decay_are_those_of_gradient_tape(search, dropout):
+    settings = {"units": 7}
+    weights = [w + RNG.normal(0, 0.1, w.shape) for w in search.start(settings, 0)[0]]
+    x, y = RNG.random((5, 64)), RNG.integers(0, 10, 5)
+    keep = (RNG.random((5, 7)) >= dropout) / (1 - dropout)
+    variables = [tf.Variable(w) for w in weights]
+    with tf.GradientTape() as tape:
+        hidden = tf.nn.relu(x @ variables[0] + variables[1]) * keep
+        loss = tf.reduce_mean(
+            tf.nn.sparse_softmax_cross_entropy_with_logits(y, hidden @ variables[2] + variables[3])
+        ) + 0.03 / 2 * sum(tf.reduce_sum(variables[k] ** 2) for k in (0, 2))
+    for ours, theirs in zip(search.gradients(weights, x, y, keep, 0.03), tape.gradient(loss, variables), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-12)
+
+
+def test_the_training_is_keras_sgd_with_momentum_on_the_same_batches(search):
+    settings = {"units": 16, "rate": 0.05, "momentum": 0.8, "decay": 0.0, "dropout": 0.0}
+    weights, velocities, rng = search.start(settings, 3)
+    network = keras.Sequential([keras.Input((64,)), keras.layers.Dense(16, activation="relu"), keras.layers.Dense(10)])
+    network.set_weights(weights)
+    network.compile(
+        keras.optimizers.SGD(0.05, momentum=0.8), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    )
+    x, y = search.parts[0]
+    for batch in _batches(search, settings):
+        network.train_on_batch(x[batch], y[batch])
+    ours = search.train((weights, velocities, rng), settings, search.parts[0], 2)[0]
+    for our, their in zip(ours, network.get_weights(), strict=True):
+        np.testing.assert_allclose(our, their, atol=1e-5)
+
+
+def _batches(search, settings):
+    """The batches of two epochs: the same draws as `train` makes, dropout's included."""
+    rng = search.start(settings, 3)[2]
+    for _ in range(2):
+        for batch in rng.permutation(150).reshape(-1, 30):
+            rng.random((30, settings["units"]))
+            yield batch
+
+
+def test_going_on_with_a_training_equals_training_at_once(search):
+    settings = search.settings_at(np.full(5, 0.5))
+    at_once = search.train(search.start(settings, 0), settings, search.parts[0], 5)[0]
+    first = search.train(search.start(settings, 0), settings, search.parts[0], 2)
+    in_two = search.train(first, settings, search.parts[0], 3)[0]
+    for a, b in zip(at_once, in_two, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_hyperband_trains_no_longer_than_it_says_and_goes_on_with_its_trials(search):
+    search.epochs = 9
+    log = search.tune(search.kt.Hyperband, search.parts, 0, max_epochs=9, factor=3, hyperband_iterations=1)
+    assert log.shape[1] == 3
+    assert set(log[:, 2]) <= {1, 2, 3, 4, 5, 6, 8, 9}
+    assert (log[:, 2] < 9).any()
+
+
+def test_the_optimist_asks_where_nobody_looked_or_where_it_was_good(search):
+    points = RNG.random((12, 5)) * 0.3
+    asked = search.suggest(points, points[:, 0], np.random.default_rng(0))
+    assert asked.shape == (5,)
+    assert np.linalg.norm(points - asked, axis=1).min() > 0.2
+
+
+def test_a_setting_that_decides_all_explains_all_and_another_little(search):
+    values, other = RNG.random(400), RNG.random(400)
+    assert search.share_explained(values, np.floor(values * 8)) > 0.95
+    assert search.share_explained(other, np.floor(values * 8)) < 0.1
+
+
+def test_the_best_of_n_on_validation_is_judged_on_test(search):
+    search.many, search.diced = 4, np.array([[[0.1, 0.9], [0.4, 0.2], [0.3, 0.8], [0.2, 0.7]]])
+    assert search.best_of(4).tolist() == pytest.approx([0.4, 0.2])
