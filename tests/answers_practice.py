@@ -3,6 +3,8 @@
 Each mistake comes with a word of the hint that it should get.
 """
 
+import numpy as np
+
 
 def halving(factor_of=lambda factor: factor, best=True, longer=True, again=False, give=lambda left: left):
     """Successive halving by a heap of small deviations."""
@@ -21,10 +23,32 @@ def halving(factor_of=lambda factor: factor, best=True, longer=True, again=False
     return run
 
 
+def cover(sign=1, fill=None, fresh=True, in_place=False, difference=True, batch=True):
+    """Occlusion square by square."""
+
+    def run(score, image, size, value):
+        covered = image if in_place else image.copy()
+        before = score(image[None])[0]
+        table = np.zeros((image.shape[0] // size, image.shape[1] // size))
+        for i, j in np.ndindex(table.shape):
+            covered = image.copy() if fresh and not in_place else covered
+            covered[i * size : (i + 1) * size, j * size : (j + 1) * size] = value if fill is None else fill
+            after = score(covered[None] if batch else covered)
+            table[i, j] = sign * (before * difference - np.ravel(after)[0])
+        return table
+
+    return run
+
+
+PLACE = {"row": 23, "column": 7, "with": 0.99, "without": 0.55}
+
 ANOTHER_WAY = {
     "21.grid_hours": 60.0,
     "21.successive_halving": halving(),
     "21.spend_a_budget": {"validation": [0.3, 0.92, 0.9], "chosen": 1, "test": 0.891},
+    "22.integrated_linear": np.array([6, 0, 1.0]),
+    "22.occlude": cover(),
+    "22.find_the_shortcut": PLACE,
 }
 
 MISTAKES = {
@@ -52,5 +76,30 @@ MISTAKES = {
         ({"validation": [0.9, 0.8], "chosen": 2, "test": 0.9}, "counts from 0"),
         ({"validation": [0.9, 0.8], "chosen": 1, "test": 0.9}, "by what did you choose"),
         ({"validation": [0.9, 0.8], "chosen": 0, "test": 0.85}, "below 0.88"),
+    ],
+    "22.integrated_linear": [
+        ((3, -2, 0.5), "those are the gradients"),
+        ((6, -2, 2), "not with x"),
+        ((2, 0, 2), "with the weights"),
+        ((-6, 0, -1), "not back"),
+        (7, "three numbers"),
+        ((1, 1, 1), "the same all along"),
+    ],
+    "22.occlude": [
+        (cover(sign=-1), "a fall is positive"),
+        (cover(fill=0), "not with 0"),
+        (cover(fresh=False), "a new copy"),
+        (cover(in_place=True), "has changed"),
+        (cover(difference=False, sign=-1), "subtract"),
+        (cover(batch=False), "batch"),
+        (lambda score, image, size, value: image, "one number for each square"),
+    ],
+    "22.find_the_shortcut": [
+        ({"row": 23}, "give"),
+        (PLACE | {"with": 99}, "between 0 and 1"),
+        (PLACE | {"row": 7, "column": 23}, "swapped"),
+        (PLACE | {"row": 4, "column": 28}, "not there"),
+        (PLACE | {"with": 0.8}, "longer"),
+        (PLACE | {"without": 0.9}, "prove it"),
     ],
 }

@@ -18,13 +18,15 @@ LEVELS = {
     "transfer": 3,
     "training": 4,
     "evaluate": 5,
+    "explain": 6,
+    "export": 6,
     "plots": 6,
     "recipes": 7,
     "doctor": 7,
     "exercises": 7,  # imported by notebooks only
     "__main__": 8,
 }
-MAY_IMPORT_TENSORFLOW = {"runtime", "data"}
+MAY_IMPORT_TENSORFLOW = {"runtime", "data", "explain", "export"}
 
 
 def part_of(path):

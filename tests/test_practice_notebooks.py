@@ -98,3 +98,67 @@ def test_a_setting_that_decides_all_explains_all_and_another_little(search):
 def test_the_best_of_n_on_validation_is_judged_on_test(search):
     search.many, search.diced = 4, np.array([[[0.1, 0.9], [0.4, 0.2], [0.3, 0.8], [0.2, 0.7]]])
     assert search.best_of(4).tolist() == pytest.approx([0.4, 0.2])
+
+
+# --- 22
+
+
+@pytest.fixture(scope="module")
+def explaining():
+    return definitions(ROOT / "notebooks" / "22_explaining_predictions.ipynb")
+
+
+@pytest.fixture(scope="module")
+def small_resnet():
+    from dlkit.models import vision
+
+    keras.utils.set_random_seed(0)
+    return vision.build_small_resnet((32, 32, 3), 2, channels=(8, 8, 8))
+
+
+def test_the_lessons_own_methods_equal_dlkit_explain(explaining, small_resnet):
+    from dlkit import explain
+
+    explaining.last = "stage_2_block_1_relu_2"
+    images = RNG.integers(0, 256, (3, 32, 32, 3)).astype("uint8")
+    slopes = explaining.gradients_by_hand(small_resnet, images, 1)
+    np.testing.assert_allclose(slopes, explain.gradients(small_resnet, images, 1), atol=1e-7)
+    shares = explaining.integrated_by_hand(small_resnet, images, 0, 8)
+    theirs = explain.integrated_gradients(small_resnet, images, 0, baseline=128, steps=8)
+    np.testing.assert_allclose(shares, theirs, atol=1e-5)
+    small = explaining.grad_cam_by_hand(small_resnet, images, 1)
+    enlarged = tf.image.resize(small[..., None], (32, 32))[..., 0]
+    np.testing.assert_allclose(enlarged, explain.grad_cam(small_resnet, images, 1, layer=explaining.last), atol=1e-6)
+
+
+def test_the_sticker_covers_sixteen_pixels_of_a_copy(explaining):
+    images = np.zeros((2, 32, 32, 3), "uint8")
+    assert (explaining.mark(images).any(axis=-1).sum(axis=(1, 2)) == 16).all()
+    assert not images.any()
+    assert explaining.on_sticker(explaining.mark(images).max(axis=-1)) == pytest.approx(1)
+
+
+def test_the_guided_network_answers_the_same_and_lets_no_negative_slope_through(explaining, small_resnet):
+    guided = keras.models.clone_model(small_resnet, clone_function=explaining.guide)
+    guided.set_weights(small_resnet.get_weights())
+    images = RNG.random((2, 32, 32, 3)).astype("float32") * 255
+    np.testing.assert_allclose(guided(images), small_resnet(images), atol=1e-6)
+    x = tf.constant([-1.0, 2.0, 3.0])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.reduce_sum(explaining.guided_relu(x) * [1.0, 1.0, -1.0])
+    assert tape.gradient(y, x).numpy().tolist() == [0, 1, 0]
+
+
+def test_another_last_layer_leaves_all_others_as_they_were(explaining, small_resnet):
+    headless = explaining.without_head(small_resnet, 0)
+    for ours, theirs in zip(headless.get_weights()[:-2], small_resnet.get_weights()[:-2], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert np.abs(headless.get_weights()[-2] - small_resnet.get_weights()[-2]).max() > 0.1
+
+
+def test_likeness_is_about_the_order_of_pixels(explaining):
+    maps = RNG.random((3, 5, 5))
+    assert explaining.likeness(maps, maps**3) == pytest.approx(1)
+    assert explaining.likeness(maps, -maps) == pytest.approx(-1)
+    assert explaining.likeness(maps, 0 * maps) == 0

@@ -101,4 +101,5 @@ def _load_checkers():
         part4_attention,
         part4_texts,
         part5,
+        part5_explaining,
     )

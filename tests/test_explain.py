@@ -1,0 +1,136 @@
+"""dlkit.explain on models whose answers are known beforehand, and against nudging."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from dlkit import explain
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def network():
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 6, 3))
+    x = layers.Rescaling(1 / 255)(inputs)
+    x = layers.Conv2D(5, 3, padding="same", activation="relu", name="conv")(x)
+    x = layers.BatchNormalization(name="norm")(x)
+    x = layers.GlobalAveragePooling2D(name="mean")(x)
+    return keras.Model(inputs, layers.Dense(4)(x))
+
+
+@pytest.fixture(scope="module")
+def linear():
+    model = keras.Sequential([keras.Input((4, 4, 1)), layers.Flatten(), layers.Dense(3)])
+    model.set_weights([RNG.normal(size=(16, 3)), RNG.normal(size=3)])
+    return model
+
+
+IMAGES = RNG.integers(0, 256, (3, 8, 6, 3)).astype("uint8")
+
+
+def logit(model, images, classes):
+    return model.predict(np.asarray(images, "float32"), verbose=0)[np.arange(len(images)), classes]
+
+
+def test_gradients_agree_with_nudging(network):
+    classes, step = [0, 3, 1], 0.5
+    found = explain.gradients(network, IMAGES, classes)
+    assert found.shape == IMAGES.shape
+    for place in [(2, 3, 1), (0, 0, 0), (7, 5, 2)]:
+        up, down = IMAGES.astype("float32"), IMAGES.astype("float32")
+        up[(slice(None), *place)] += step
+        down[(slice(None), *place)] -= step
+        slope = (logit(network, up, classes) - logit(network, down, classes)) / (2 * step)
+        np.testing.assert_allclose(found[(slice(None), *place)], slope, atol=2e-5)
+
+
+def test_without_a_class_the_predicted_one_is_explained(network):
+    predicted = network.predict(IMAGES.astype("float32"), verbose=0).argmax(axis=1)
+    np.testing.assert_array_equal(explain.gradients(network, IMAGES), explain.gradients(network, IMAGES, predicted))
+
+
+def test_the_gradient_of_a_linear_model_is_its_weights_and_noise_changes_nothing(linear):
+    images = RNG.random((2, 4, 4, 1))
+    weights = linear.get_weights()[0][:, 2].reshape(4, 4, 1)
+    for method in (explain.gradients, explain.smooth_grad):
+        np.testing.assert_allclose(method(linear, images, 2), [weights] * 2, atol=1e-6)
+    attributions = explain.integrated_gradients(linear, images, 2, steps=3)
+    np.testing.assert_allclose(attributions, images * weights, atol=1e-6)
+
+
+@pytest.mark.parametrize("baseline", [0, 128.0, IMAGES[0]])
+def test_integrated_gradients_are_complete(network, baseline):
+    attributions = explain.integrated_gradients(network, IMAGES, 2, baseline=baseline, steps=200)
+    nothing = np.broadcast_to(baseline, IMAGES.shape)
+    change = logit(network, IMAGES, [2] * 3) - logit(network, nothing, [2] * 3)
+    np.testing.assert_allclose(attributions.sum(axis=(1, 2, 3)), change, atol=2e-3)
+
+
+def test_more_steps_make_the_sum_more_complete(network):
+    others = IMAGES[1:]
+    change = logit(network, others, [2] * 2) - logit(network, IMAGES[:1], [2])
+    options = {"baseline": IMAGES[0].astype("float32")}
+    errors = [
+        np.abs(explain.integrated_gradients(network, others, 2, steps=n, **options).sum(axis=(1, 2, 3)) - change).max()
+        for n in (1, 100)
+    ]
+    assert errors[1] < errors[0]
+
+
+def test_smooth_grad_repeats_with_its_seed(network):
+    first, again, other = (explain.smooth_grad(network, IMAGES, 1, samples=3, seed=s) for s in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 0
+
+
+def test_grad_cam_with_global_mean_is_the_class_activation_map(network):
+    """Before a mean and a dense layer the slope of every place is the dense layer's weight, over the places."""
+    maps = explain.feature_maps(network, IMAGES, "norm")
+    weights = network.layers[-1].get_weights()[0][:, 3]
+    expected = np.maximum((maps * weights).sum(axis=-1) / (8 * 6), 0)
+    np.testing.assert_allclose(explain.grad_cam(network, IMAGES, 3, layer="norm"), expected, atol=1e-6)
+
+
+def test_grad_cam_comes_at_the_images_size():
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, strides=4, padding="same", name="small")(inputs)
+    model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x)))
+    cam = explain.grad_cam(model, RNG.random((2, 8, 8, 3)), layer="small")
+    assert cam.shape == (2, 8, 8)
+    assert cam.min() >= 0
+
+
+def test_occlusion_finds_the_only_pixels_that_count():
+    model = keras.Sequential([keras.Input((6, 6, 1)), layers.Flatten(), layers.Dense(2, use_bias=False)])
+    weights = np.zeros((6, 6, 2))
+    weights[4:6, 0:2, 1] = 1
+    model.set_weights([weights.reshape(36, 2)])
+    images = np.full((1, 6, 6, 1), 10.0)
+    found = explain.occlusion(model, images, 1, size=2, stride=2, fill=0)[0]
+    expected = np.zeros((6, 6))
+    expected[4:6, 0:2] = 40
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert images.min() == 10, "the image itself stays as it was"
+
+
+def test_feature_maps_are_the_layers_output(network):
+    assert explain.feature_maps(network, IMAGES, "conv").shape == (3, 8, 6, 5)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda m: explain.gradients(m, IMAGES[0]), r"image\[None\]"),
+        (lambda m: explain.gradients(m, IMAGES[:, :4]), "count, 8, 6, 3"),
+        (lambda m: explain.gradients(m, IMAGES, 4), "from 0 to 3"),
+        (lambda m: explain.gradients(m, IMAGES, [0, -1, 2]), "from 0 to 3"),
+        (lambda m: explain.feature_maps(m, IMAGES, "convolution"), "conv, norm, mean"),
+        (lambda m: explain.grad_cam(m, IMAGES, layer="mean"), "rows, columns"),
+    ],
+)
+def test_errors_say_what_to_do(network, call, said):
+    with pytest.raises(ValueError, match=said):
+        call(network)
