@@ -37,7 +37,7 @@ def gradients(model, images, classes=None):
     `abs(gradients(…)).max(axis=-1)`.
     """
     images = _checked(model, images)
-    return _slopes(model, tf.constant(images), _chosen(model, images, classes)).numpy()
+    return _slopes(model, _chosen(model, images, classes))(tf.constant(images)).numpy()
 
 
 def smooth_grad(model, images, classes=None, *, noise=0.15, samples=25, seed=0):
@@ -54,12 +54,12 @@ def smooth_grad(model, images, classes=None, *, noise=0.15, samples=25, seed=0):
     Source: Smilkov et al. 2017, arXiv 1706.03825.
     """
     images = _checked(model, images)
-    classes, rng = _chosen(model, images, classes), np.random.default_rng(seed)
+    slopes, rng = _slopes(model, _chosen(model, images, classes)), np.random.default_rng(seed)
     spread = noise * np.ptp(images, axis=(1, 2, 3), keepdims=True)
     total = np.zeros_like(images)
     for _ in range(samples):
         noisy = images + spread * rng.standard_normal(images.shape).astype("float32")
-        total += _slopes(model, tf.constant(noisy), classes).numpy()
+        total += slopes(tf.constant(noisy)).numpy()
     return total / samples
 
 
@@ -79,11 +79,11 @@ def integrated_gradients(model, images, classes=None, *, baseline=0.0, steps=64)
     Source: Sundararajan et al. 2017, arXiv 1703.01365.
     """
     images = _checked(model, images)
-    classes = _chosen(model, images, classes)
+    slopes = _slopes(model, _chosen(model, images, classes))
     way = images - np.broadcast_to(np.asarray(baseline, "float32"), images.shape)
     total = np.zeros_like(images)
     for place in (np.arange(steps) + 0.5) / steps:
-        total += _slopes(model, tf.constant(images - np.float32(1 - place) * way), classes).numpy()
+        total += slopes(tf.constant(images - np.float32(1 - place) * way)).numpy()
     return way * total / steps
 
 
@@ -112,10 +112,18 @@ def grad_cam(model, images, classes=None, *, layer):
             f"{tuple(inner.output.shape)}. Take the last convolution's activation."
         )
     both = keras.Model(model.inputs, [inner.output, model.outputs[0]])
-    with tf.GradientTape() as tape:
-        maps, logits = both(tf.constant(images), training=False)
-        scores = tf.gather(logits, _chosen(model, images, classes), axis=1, batch_dims=1)
-    weights = tf.reduce_mean(tape.gradient(scores, maps), axis=(1, 2), keepdims=True)
+    classes = _chosen(model, images, classes)
+
+    @tf.function  # as in _slopes
+    def maps_and_slopes(images):
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(images)
+            maps, logits = both(images, training=False)
+            scores = tf.gather(logits, classes, axis=1, batch_dims=1)
+        return maps, tape.gradient(scores, maps)
+
+    maps, slopes = maps_and_slopes(tf.constant(images))
+    weights = tf.reduce_mean(slopes, axis=(1, 2), keepdims=True)
     cam = tf.nn.relu(tf.reduce_sum(weights * maps, axis=-1, keepdims=True))
     return tf.cast(tf.image.resize(cam, images.shape[1:3]), "float32")[..., 0].numpy()
 
@@ -172,11 +180,21 @@ def _chosen(model, images, classes):
     return classes
 
 
-def _slopes(model, images, classes):
-    with tf.GradientTape() as tape:
-        tape.watch(images)
-        scores = tf.gather(model(images, training=False), classes, axis=1, batch_dims=1)
-    return tape.gradient(scores, images)
+def _slopes(model, classes):
+    """A compiled function from images to the slope of the class's logit with each pixel value.
+
+    Compiled, because that leaves out the slopes with the weights, which nobody asked for: they would cost as much
+    again, and TensorFlow 2.21 on processors crashes in them for 8 channels and 3 images.
+    """
+
+    @tf.function
+    def slopes(images):
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(images)
+            scores = tf.gather(model(images, training=False), classes, axis=1, batch_dims=1)
+        return tape.gradient(scores, images)
+
+    return slopes
 
 
 def _logits(model, images, classes):

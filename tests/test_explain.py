@@ -134,3 +134,11 @@ def test_feature_maps_are_the_layers_output(network):
 def test_errors_say_what_to_do(network, call, said):
     with pytest.raises(ValueError, match=said):
         call(network)
+
+
+def test_the_slopes_of_a_few_images_do_not_crash_with_eight_channels():
+    """TensorFlow 2.21 ends with a segmentation fault when it also computes the weights' slopes there."""
+    from dlkit.models import vision
+
+    model = vision.build_small_resnet((32, 32, 3), 2, channels=(8, 8, 8))
+    assert explain.gradients(model, RNG.random((1, 32, 32, 3))).shape == (1, 32, 32, 3)

@@ -113,7 +113,7 @@ def small_resnet():
     from dlkit.models import vision
 
     keras.utils.set_random_seed(0)
-    return vision.build_small_resnet((32, 32, 3), 2, channels=(8, 8, 8))
+    return vision.build_small_resnet((32, 32, 3), 2, channels=(16, 16, 16))
 
 
 def test_the_lessons_own_methods_equal_dlkit_explain(explaining, small_resnet):
