@@ -40,6 +40,20 @@ def cover(sign=1, fill=None, fresh=True, in_place=False, difference=True, batch=
     return run
 
 
+def vae_by_rows(spread=lambda log_var: np.exp(log_var) ** 0.5, off=lambda e, s: (e @ e) / (2 * s * s), scale=(1, 1)):
+    """The terms of a VAE's loss, row by row."""
+
+    def run(x, mu, log_var, noise, decode, sigma):
+        terms = []
+        for k in range(len(x)):
+            z = mu[k] + spread(log_var[k]) * noise[k]
+            kl = sum(0.5 * (np.exp(v) + m * m - 1 - v) for m, v in zip(mu[k], log_var[k], strict=True))
+            terms.append((off(x[k] - decode(z), sigma), kl))
+        return tuple(np.mean(terms, axis=0) * scale)
+
+    return run
+
+
 PLACE = {"row": 23, "column": 7, "with": 0.99, "without": 0.55}
 
 ANOTHER_WAY = {
@@ -49,6 +63,9 @@ ANOTHER_WAY = {
     "22.integrated_linear": np.array([6, 0, 1.0]),
     "22.occlude": cover(),
     "22.find_the_shortcut": PLACE,
+    "23.divergence": 0.8181,
+    "23.vae_terms": vae_by_rows(),
+    "23.three_generators": {"C": "copies", "B": "honest", "A": "same"},
 }
 
 MISTAKES = {
@@ -101,5 +118,30 @@ MISTAKES = {
         (PLACE | {"row": 4, "column": 28}, "not there"),
         (PLACE | {"with": 0.8}, "longer"),
         (PLACE | {"without": 0.9}, "prove it"),
+    ],
+    "23.divergence": [
+        (0.5966, "0.25"),
+        (1.6363, "half"),
+        (-0.5681, "minus the logarithm"),
+        (1.3181, "− 1"),
+        (0.3181, "the mean counts"),
+        (0.4260, "natural"),
+    ],
+    "23.vae_terms": [
+        (vae_by_rows(spread=np.exp), "standard deviation"),
+        (vae_by_rows(spread=lambda log_var: 0), "z is drawn"),
+        (vae_by_rows(scale=(1 / 6, 1)), "sum over the pixels"),
+        (vae_by_rows(off=lambda e, s: e @ e), "divide the squares"),
+        (vae_by_rows(scale=(1, -1)), "sign"),
+        (vae_by_rows(scale=(1, 0.5)), "sum the divergence"),
+        (vae_by_rows(scale=(1, 2)), "half"),
+        (vae_by_rows(scale=(4, 1)), "not the sum"),
+        (lambda *given: 3.0, "two numbers"),
+    ],
+    "23.three_generators": [
+        ({"A": "copies"}, "give each"),
+        ({"A": "same", "B": "same", "C": "honest"}, "give each"),
+        ({"A": "copies", "B": "same", "C": "honest"}, "spread"),
+        ({"A": "same", "B": "copies", "C": "honest"}, "distance"),
     ],
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import base64
 import io
+import linecache
 import os
 import re
 import sys
@@ -50,9 +51,11 @@ def definitions(path):
     """
     module = types.ModuleType(Path(path).stem)
     kept = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
-    for cell in code_cells(read(path)):
+    for number, cell in enumerate(code_cells(read(path))):
         body = [node for node in ast.parse(cell.source).body if isinstance(node, kept)]
-        exec(compile(ast.Module(body, []), str(path), "exec"), module.__dict__)
+        name = f"{path}, code cell {number}"
+        linecache.cache[name] = (len(cell.source), None, cell.source.splitlines(True), name)  # for tf.function
+        exec(compile(ast.Module(body, []), name, "exec"), module.__dict__)
     return module
 
 

@@ -162,3 +162,67 @@ def test_likeness_is_about_the_order_of_pixels(explaining):
     assert explaining.likeness(maps, maps**3) == pytest.approx(1)
     assert explaining.likeness(maps, -maps) == pytest.approx(-1)
     assert explaining.likeness(maps, 0 * maps) == 0
+
+
+# --- 23
+
+
+@pytest.fixture(scope="module")
+def generating():
+    module = definitions(ROOT / "notebooks" / "23_generative_models.ipynb")
+    module.rt = type("Runtime", (), {"seed": 0})
+    module.sigma, module.steps, module.noise_levels = 0.1, 200, 20
+    module.images = RNG.random((64, 64)).astype("float32")
+    module.all_images = tf.constant(module.images)
+    module.all_labels = tf.one_hot(np.arange(64) % 10, 10)
+    return module
+
+
+@pytest.mark.parametrize(("mean", "deviation"), [(0, 1), (2, 0.5), (-1, 3)])
+def test_the_divergence_is_that_of_the_integral(generating, mean, deviation):
+    z = np.linspace(mean - 12 * deviation, mean + 12 * deviation, 200_001)
+    log_q = -0.5 * ((z - mean) / deviation) ** 2 - np.log(deviation)
+    integral = np.sum(np.exp(log_q) / np.sqrt(2 * np.pi) * (log_q + 0.5 * z**2)) * (z[1] - z[0])
+    found = generating.divergence(np.array([mean]), np.array([2 * np.log(deviation)]))
+    assert found == pytest.approx(integral, abs=1e-6)
+
+
+def test_the_density_of_a_digit_integrates_to_one(generating):
+    """One pixel varies; the other 63 are exactly as painted, which costs their normalisation only."""
+    x = np.zeros((4001, 64))
+    x[:, 0] = np.linspace(-1, 1, 4001)
+    log_p = generating.log_density(x, np.zeros((1, 64)))[:, 0] + 63 * 0.5 * np.log(2 * np.pi * 0.1**2)
+    assert np.sum(np.exp(log_p)) * (x[1, 0] - x[0, 0]) == pytest.approx(1, abs=1e-6)
+
+
+def test_repeat_runs_every_step_and_reports_the_last_of_each_block(generating):
+    counter = tf.Variable(0.0)
+
+    def step():
+        counter.assign_add(1)
+        return [counter.read_value()]
+
+    assert generating.repeat(step, 30, each=10).tolist() == [[10], [20], [30]]
+
+
+def test_autoencoders_learn_and_repeat_themselves(generating):
+    for variational in (True, False):
+        first, again = (generating.train_autoencoder(3, variational=variational) for _ in range(2))
+        assert first[2][-1].sum() < first[2][0].sum() * 2
+        np.testing.assert_array_equal(first[0].get_weights()[0], again[0].get_weights()[0])
+    assert generating.train_autoencoder(3, variational=False)[2][-1, 0] < 400
+
+
+def test_variety_is_within_a_class_and_distance_to_the_nearest(generating):
+    classes = np.arange(100) % 10
+    same = np.repeat(np.arange(10)[None], 10, axis=0).reshape(100, 1) * np.ones((1, 64))
+    assert generating.variety(same, classes) == 0
+    assert generating.variety(same, np.sort(classes)) > 1
+    assert generating.nearest(generating.images) == pytest.approx(0)
+    assert generating.nearest(generating.images + 1) > 1
+
+
+def test_steps_are_told_apart_by_their_sines_and_cosines(generating):
+    codes = generating.when(np.arange(20)).numpy()
+    assert codes.shape == (20, 32)
+    assert np.abs(codes[:, None] - codes[None]).sum(axis=-1)[~np.eye(20, dtype=bool)].min() > 0.1

@@ -102,4 +102,5 @@ def _load_checkers():
         part4_texts,
         part5,
         part5_explaining,
+        part5_generating,
     )
