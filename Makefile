@@ -14,8 +14,8 @@ test: .venv/ready  ## unit tests, then every notebook as a test
 	$(BIN)/python -m pytest
 	$(MAKE) notebook-test
 
-notebook-test: .venv/ready  ## every notebook and solution, executed by nbval
-	$(BIN)/python -m pytest -c tests/nbval.ini --rootdir=. notebooks --durations=5
+notebook-test: .venv/ready  ## every notebook and solution, executed by nbval: make notebook-test [NB=notebooks/03_backpropagation.ipynb]
+	$(BIN)/python -m pytest -c tests/nbval.ini --rootdir=. $(or $(NB),notebooks) --durations=5
 
 check: .venv/ready  ## lint and format, notebooks included
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
