@@ -54,6 +54,16 @@ def vae_by_rows(spread=lambda log_var: np.exp(log_var) ** 0.5, off=lambda e, s: 
     return run
 
 
+def column_by_column(largest=lambda column: np.abs(column).max(), top=127, turn=np.rint, kind="int8", empty=1.0):
+    """Symmetric quantization, a column at a time."""
+
+    def run(W):
+        scales = [largest(column) / top or empty for column in W.T]
+        return np.stack([turn(c / s) for c, s in zip(W.T, scales, strict=True)], axis=1).astype(kind), np.array(scales)
+
+    return run
+
+
 PLACE = {"row": 23, "column": 7, "with": 0.99, "without": 0.55}
 
 ANOTHER_WAY = {
@@ -66,6 +76,9 @@ ANOTHER_WAY = {
     "23.divergence": 0.8181,
     "23.vae_terms": vae_by_rows(),
     "23.three_generators": {"C": "copies", "B": "honest", "A": "same"},
+    "24.scale_and_zero": (0.0196, -77),
+    "24.symmetric": column_by_column(),
+    "24.the_cliff": {"share": 0.92, "before": 0.97, "after": 0.965},
 }
 
 MISTAKES = {
@@ -143,5 +156,31 @@ MISTAKES = {
         ({"A": "same", "B": "same", "C": "honest"}, "give each"),
         ({"A": "copies", "B": "same", "C": "honest"}, "spread"),
         ({"A": "same", "B": "copies", "C": "honest"}, "distance"),
+    ],
+    "24.scale_and_zero": [
+        ((5 / 256, -77), "255 distances"),
+        ((4 / 255, -64), "from −1 to 4"),
+        ((4 / 127, 0), "symmetric"),
+        ((51, -77), "upside down"),
+        ((0.0196, 51), "51 marks further"),
+        ((0.0196, 0), "zero point"),
+        (0.0196, "two numbers"),
+    ],
+    "24.symmetric": [
+        (lambda W: column_by_column(largest=lambda column: np.abs(W).max())(W), "column of zeros"),
+        (column_by_column(empty=0.0), "column of zeros"),
+        (column_by_column(top=128), "127, not 128"),
+        (column_by_column(largest=np.max), "absolute"),
+        (column_by_column(largest=np.ptp, top=255), "symmetric"),
+        (column_by_column(kind="int32"), "int8"),
+        (column_by_column(turn=np.trunc), "round"),
+        (lambda W: W, "return the integers"),
+    ],
+    "24.the_cliff": [
+        ({"share": 0.9}, "give"),
+        ({"share": 90, "before": 0.97, "after": 0.96}, "between 0 and 1"),
+        ({"share": 0.9, "before": 0.6, "after": 0.6}, "begin with"),
+        ({"share": 0.7, "before": 0.97, "after": 0.96}, "the aim is 90"),
+        ({"share": 0.9, "before": 0.97, "after": 0.9}, "points are lost"),
     ],
 }

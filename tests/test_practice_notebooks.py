@@ -226,3 +226,50 @@ def test_steps_are_told_apart_by_their_sines_and_cosines(generating):
     codes = generating.when(np.arange(20)).numpy()
     assert codes.shape == (20, 32)
     assert np.abs(codes[:, None] - codes[None]).sum(axis=-1)[~np.eye(20, dtype=bool)].min() > 0.1
+
+
+# --- 24
+
+
+@pytest.fixture(scope="module")
+def exporting():
+    return definitions(ROOT / "notebooks" / "24_export_and_quantize.ipynb")
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1, 4), (0, 255), (2, 10), (-7, -3), (-1e-3, 1e3)])
+def test_quantizing_is_off_by_a_mark_at_most_and_keeps_zero(exporting, low, high):
+    scale, zero = exporting.scale_and_zero(low, high)
+    assert -128 <= zero <= 127
+    x = np.linspace(low, high, 10_001)
+    found = exporting.restore(exporting.quantize(x, scale, zero), scale, zero)
+    assert np.abs(found - x).max() <= scale
+    assert exporting.restore(exporting.quantize(np.zeros(1), scale, zero), scale, zero) == 0
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(1, 1), (6, 4), (30, 7)])
+def test_the_integer_layer_gives_litert_s_integers(exporting, tmp_path, inputs, outputs):
+    from dlkit import export
+
+    layer = keras.Sequential([keras.Input((inputs,)), keras.layers.Dense(outputs)])
+    W, b = RNG.normal(size=(inputs, outputs)).astype("float32"), RNG.normal(size=outputs).astype("float32")
+    layer.set_weights([W, b])
+    typical = RNG.uniform(-2, 3, (100, inputs)).astype("float32")
+    theirs = export.LiteRT(export.to_litert(layer, tmp_path / "x.tflite", form="int8", calibration=typical))
+    exporting.their_scale, exporting.their_zero = theirs.interpreter.get_input_details()[0]["quantization"]
+    exporting.scale_y, exporting.zero_y = theirs.interpreter.get_output_details()[0]["quantization"]
+    exporting.b, exporting.scale_w = b, np.abs(W).max(axis=0) / 127
+    exporting.W_q = np.round(W / exporting.scale_w).astype("int8")
+    ours = exporting.restore(exporting.integer_dense(typical), exporting.scale_y, exporting.zero_y)
+    apart = np.abs(ours - theirs(typical)) / exporting.scale_y
+    assert apart.max() < 1.5
+    assert np.mean(apart < 0.5) > 0.95
+
+
+def test_the_exercises_quantization_is_that_of_keras():
+    from tests.answers_practice import ANOTHER_WAY
+
+    W = RNG.normal(size=(9, 5)).astype("float32")
+    integers, scales = ANOTHER_WAY["24.symmetric"](W)
+    theirs, inverse = keras.quantizers.abs_max_quantize(W, axis=0, to_numpy=True)
+    np.testing.assert_allclose(scales, 1 / np.ravel(inverse), rtol=1e-4)
+    assert np.abs(integers - np.asarray(theirs, int)).max() <= 1

@@ -102,5 +102,6 @@ def _load_checkers():
         part4_texts,
         part5,
         part5_explaining,
+        part5_exporting,
         part5_generating,
     )

@@ -1,0 +1,107 @@
+"""dlkit.export: every form gives the network's answers, and half a file is never left behind."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from dlkit import export
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (40, 8, 8, 1)).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def network():
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 1))
+    x = layers.Rescaling(1 / 255)(inputs)
+    x = layers.Conv2D(8, 3, activation="relu")(x)
+    x = layers.BatchNormalization()(x)
+    return keras.Model(inputs, layers.Dense(5)(layers.Flatten()(x)))
+
+
+@pytest.fixture(scope="module")
+def files(network, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("forms")
+    return {
+        form: export.to_litert(network, folder / f"{form}.tflite", form=form, calibration=IMAGES)
+        for form in export.FORMS
+    }
+
+
+def test_every_form_gives_the_networks_answers(network, files):
+    truth = network.predict(IMAGES, verbose=0)
+    spread = np.ptp(truth)
+    for form, tolerance in (("float32", 1e-5), ("dynamic", 0.02), ("int8", 0.03)):
+        found = export.LiteRT(files[form])(IMAGES)
+        assert found.shape == truth.shape
+        assert found.dtype == np.float32
+        assert np.abs(found - truth).max() < tolerance * spread, form
+    assert np.abs(export.LiteRT(files["int8"])(IMAGES) - truth).max() > 1e-4, "it is not floating point in disguise"
+
+
+def test_integers_are_smaller_and_go_in_and_out(files):
+    assert export.size(files["int8"]) < export.size(files["float32"])
+    interpreter = export.LiteRT(files["int8"]).interpreter
+    kinds = {d["dtype"] for d in (*interpreter.get_input_details(), *interpreter.get_output_details())}
+    assert kinds == {np.int8}
+
+
+def test_calibration_with_other_inputs_ruins_int8(network, files, tmp_path):
+    wrong = export.to_litert(network, tmp_path / "wrong.tflite", form="int8", calibration=IMAGES / 255)
+    truth = network.predict(IMAGES, verbose=0)
+    errors = [np.abs(export.LiteRT(path)(IMAGES) - truth).max() for path in (files["int8"], wrong)]
+    assert errors[1] > 5 * errors[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"form": "int4"}, "float32, dynamic, int8"),
+        ({"form": "int8"}, "needs calibration"),
+        ({"form": "int8", "calibration": IMAGES[:0]}, "needs calibration"),
+        ({"form": "int8", "calibration": IMAGES[..., 0]}, r"\(count, 8, 8, 1\)"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_the_work(network, tmp_path, options, said):
+    with pytest.raises(ValueError, match=said):
+        export.to_litert(network, tmp_path / "x.tflite", **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failed_conversion_leaves_the_old_file(network, files, tmp_path, monkeypatch):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(files["float32"].read_bytes())
+    monkeypatch.setattr(network, "export", lambda *a, **k: (_ for _ in ()).throw(RuntimeError("full disk")))
+    with pytest.raises(RuntimeError):
+        export.to_litert(network, path)
+    assert path.read_bytes() == files["float32"].read_bytes()
+    assert [file.name for file in tmp_path.iterdir()] == ["model.tflite"]
+
+
+def test_a_file_that_is_no_model_and_a_batch_of_another_shape_are_named(files, tmp_path):
+    stranger = tmp_path / "stranger.tflite"
+    stranger.write_bytes(b"this is no model")
+    with pytest.raises(ValueError, match="no LiteRT model"):
+        export.LiteRT(stranger)
+    with pytest.raises(ValueError, match=r"\(count, 8, 8, 1\)"):
+        export.LiteRT(files["float32"])(IMAGES[0])
+
+
+def test_sizes_of_files_and_folders(tmp_path):
+    (tmp_path / "a").write_bytes(b"12345")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "b").write_bytes(b"123")
+    assert export.size(tmp_path / "a") == 5
+    assert export.size(tmp_path) == 8
+
+
+def test_latency_is_the_median_call():
+    calls = []
+
+    def predict(image):
+        calls.append(image)
+
+    assert 0 < export.latency(predict, IMAGES[:1], repeats=7) < 0.1
+    assert len(calls) == 8
