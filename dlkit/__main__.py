@@ -121,6 +121,9 @@ def _train(options):
         seed=options.seed,
         verbose=1 if sys.stdout.isatty() else 2,
     )
+    if metrics is None:
+        print("✓ this worker's part is done; results, pictures and model are with worker 0.")
+        return
     low, high = metrics["accuracy_interval_95"]
     print(
         f"✓ test accuracy {metrics['accuracy']:.4f} (95 % interval {low:.3f} to {high:.3f}), "

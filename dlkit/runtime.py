@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import platform
 import sys
@@ -123,6 +124,49 @@ def find_device():
     precision = "mixed_bfloat16" if capability >= (8, 0) else "mixed_float16" if capability >= (7, 0) else "float32"
     name = details.get("device_name", "unknown")
     return f"GPU: {name}" + (f" and {len(gpus) - 1} more" if len(gpus) > 1 else ""), precision
+
+
+def worker():
+    """Which worker this process is, by the environment variable TF_CONFIG.
+
+    Returns:
+        (index, count); (0, 1) without TF_CONFIG.
+
+    Raises:
+        ValueError: when TF_CONFIG does not name workers and which of them this one is.
+    """
+    text = os.environ.get("TF_CONFIG")
+    if not text:
+        return 0, 1
+    try:
+        config = json.loads(text)
+        addresses, task = config["cluster"]["worker"], config["task"]
+        index = int(task["index"])
+        if task["type"] != "worker" or not 0 <= index < len(addresses):
+            raise ValueError("task is none of the workers")
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"TF_CONFIG cannot be read ({error!r}). Expected "
+            '{"cluster": {"worker": ["host:port", "host:port"]}, "task": {"type": "worker", "index": 0}}, with another '
+            f"index on every machine. Received: {text}"
+        ) from error
+    return index, len(addresses)
+
+
+def strategy():
+    """TensorFlow's strategy for what is there. Call it before TensorFlow computes anything.
+
+    Returns:
+        A `MultiWorkerMirroredStrategy` when TF_CONFIG names several workers (it waits until all are there), a
+        `MirroredStrategy` when this machine has several GPUs, else None.
+    """
+    _, workers = worker()
+    with quiet_start():
+        import tensorflow as tf
+
+        if workers > 1:
+            return tf.distribute.MultiWorkerMirroredStrategy()
+        return tf.distribute.MirroredStrategy() if len(tf.config.list_physical_devices("GPU")) > 1 else None
 
 
 def _cpu_precision():

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 
-def pipeline(images, labels, *, batch_size, training=False, augment=None, image_size=None, seed=0, first_epoch=None):
+def pipeline(
+    images,
+    labels,
+    *,
+    batch_size,
+    training=False,
+    augment=None,
+    image_size=None,
+    seed=0,
+    first_epoch=None,
+    part=(0, 1),
+):
     """Makes a `tf.data.Dataset` of (images, labels) batches.
 
     The order of the steps is the point. The arrays are in memory already, which is what `cache` would do. Shuffling
@@ -24,6 +35,8 @@ def pipeline(images, labels, *, batch_size, training=False, augment=None, image_
         first_epoch: None makes a dataset of which one pass is one epoch. A number makes an endless one that begins
             with that epoch, for a training that goes on after a stop: the batches of an epoch depend on the seed and
             the epoch's number alone. Training only.
+        part: (index, count): this worker's number and that of all workers. Each gets its part of the same batches,
+            and augments only that. Training only.
 
     Returns:
         A `tf.data.Dataset`.
@@ -52,9 +65,12 @@ def pipeline(images, labels, *, batch_size, training=False, augment=None, image_
     def one_epoch(epoch):
         order = tf.random.experimental.stateless_shuffle(tf.range(len(labels)), seed=[seed, epoch])
         batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size).enumerate()
-        return batches.map(lambda step, rows: batch([epoch, step], rows), num_parallel_calls=tf.data.AUTOTUNE)
+        return batches.map(
+            lambda step, rows: batch([epoch, step * part[1] + part[0]], rows), num_parallel_calls=tf.data.AUTOTUNE
+        )
 
     def batch(fresh_seed, rows):
+        rows = rows[part[0] :: part[1]]
         chosen = tf.gather(images, rows)
         chosen = chosen if augment is None else augment(chosen, fresh_seed)
         chosen = chosen if image_size is None else tf.image.resize(chosen, image_size)

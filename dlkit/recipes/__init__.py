@@ -26,6 +26,9 @@ def train(name, *, out, data_dir=None, on_error="raise", seed=0, verbose=1, **op
     The folder ends up with `metrics.json`, `confusion.png`, `predictions.png` and `model.keras`; `metrics.json` is
     written last, so a folder that has it is finished.
 
+    Several GPUs are used by themselves. When TF_CONFIG names several machines, start the same on each of them: they
+    train together, and worker 0 writes the run folder.
+
     Args:
         name: a key of `RECIPES`.
         out: the run folder; made when missing.
@@ -37,10 +40,11 @@ def train(name, *, out, data_dir=None, on_error="raise", seed=0, verbose=1, **op
             `unfreeze` (a stage, as for `transfer.unfreeze`) and `weights` ("imagenet", a file, or "none").
 
     Returns:
-        The content of `metrics.json`.
+        The content of `metrics.json`; None on workers other than 0.
 
     Raises:
         ValueError: for an unknown recipe, or when the run folder belongs to other settings or other data.
+        dlkit.training.workers.WorkerLostError: when another machine stops answering.
         data.DataError: when the data or the weights are missing or unusable.
     """
     if name not in RECIPES:
@@ -52,6 +56,7 @@ def train(name, *, out, data_dir=None, on_error="raise", seed=0, verbose=1, **op
             f"To train on {recipe.dataset} leave --data out; `python -m dlkit data fetch {recipe.dataset}` gets it."
         )
     recipe.check(options)
+    index, workers = runtime.worker()
     if data_dir:
         read_size = functools.partial(recipe.read_size, options=options)
         dataset = data.image_folder(data_dir, image_size=read_size, on_error=on_error)
@@ -59,13 +64,17 @@ def train(name, *, out, data_dir=None, on_error="raise", seed=0, verbose=1, **op
         dataset = data.load(recipe.dataset)
     print(dataset)
     settings = {"recipe": name, **recipe.settings(options), "seed": seed, "data": run_folder.fingerprint(dataset)}
-    run_folder.claim(out, settings)
-    if (out / "metrics.json").exists():
-        print(f"{out} is finished already.")
-        return json.loads((out / "metrics.json").read_text())
+    if index == 0:
+        run_folder.claim(out, settings)
+        if (out / "metrics.json").exists():
+            print(f"{out} is finished already.")
+            return json.loads((out / "metrics.json").read_text())
+    strategy = runtime.strategy()
     rt = runtime.setup(seed)
-    model, history = recipe.train(dataset, out, settings, rt, verbose)
-    conditions = {**settings, "device": rt.device, "precision": _precision(model)}
+    model, history = recipe.train(dataset, out, settings, rt, strategy, verbose)
+    if index > 0:
+        return None
+    conditions = {**settings, "workers": workers, "device": rt.device, "precision": _precision(model)}
     return run_folder.finish(out, model, dataset, history, conditions)
 
 

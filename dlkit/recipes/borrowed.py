@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,7 @@ class TransferRecipe:
         found = image_files.sizes(files[:: max(len(files) // 200, 1)])  # two hundred of them tell
         return None if len(found) == 1 and max(max(found)) <= size else (size, size)
 
-    def train(self, dataset, out, settings, rt, verbose):
+    def train(self, dataset, out, settings, rt, strategy, verbose):
         """Trains both phases on nine tenths of the training images, or goes on where they were stopped.
 
         Returns:
@@ -92,15 +93,20 @@ class TransferRecipe:
         head, first = self._train_head(
             backbone, train_part, val_part, out.parent / "features", len(dataset.class_names)
         )
-        model = keras.Model(backbone.input, head(backbone.output), name=self.backbone)
+        whole = keras.Model(backbone.input, head(backbone.output), name=self.backbone)
+        model = whole
+        if strategy:
+            with strategy.scope():
+                model = keras.models.clone_model(whole)
+                model.set_weights(whole.get_weights())
         transfer.unfreeze(model, settings["unfreeze"], batch_norm=self.batch_norm)
         start, batch_size = model.get_weights(), settings["batch_size"]
         while True:
             try:
-                return model, [
-                    first,
-                    *self._fine_tune(model, train_part, val_part, out, settings, batch_size, rt.seed, verbose),
-                ]
+                tuned = self._fine_tune(
+                    model, train_part, val_part, out, settings, batch_size, rt.seed, strategy, verbose
+                )
+                return run_folder.outside(model, lambda: whole, strategy), [first, *tuned]
             except Exception as error:
                 if not runtime.is_out_of_memory(error) or batch_size == 1:
                     raise
@@ -133,17 +139,18 @@ class TransferRecipe:
         print(f"Head on frozen features: validation accuracy {best:.4f} after {len(history['loss'])} epochs.")
         return head, {"phase": "head", "val_accuracy": best, "seconds": time.perf_counter() - start}
 
-    def _fine_tune(self, model, train_part, val_part, out, settings, batch_size, seed, verbose):
+    def _fine_tune(self, model, train_part, val_part, out, settings, batch_size, seed, strategy, verbose):
         import keras
 
         from dlkit import training
 
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        model.compile(keras.optimizers.Adam(self.fine_rate), loss, metrics=["accuracy"])
+        with strategy.scope() if strategy else contextlib.nullcontext():
+            model.compile(keras.optimizers.Adam(self.fine_rate), loss, metrics=["accuracy"])
         options = {"batch_size": batch_size, "training": True, "augment": data.random_crop_and_flip, "seed": seed}
         return training.fit(
             model,
-            lambda first_epoch: data.pipeline(*train_part, first_epoch=first_epoch, **options),
+            lambda first_epoch, part=(0, 1): data.pipeline(*train_part, first_epoch=first_epoch, part=part, **options),
             steps_per_epoch=-(-len(train_part[1]) // batch_size),
             epochs=settings["epochs"],
             checkpoint=out / "checkpoint.npz",
@@ -153,6 +160,7 @@ class TransferRecipe:
                 keras.callbacks.EarlyStopping(monitor="val_loss", patience=3, restore_best_weights=True),
             ],
             verbose=verbose,
+            strategy=strategy,
         )
 
 

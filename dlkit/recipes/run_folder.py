@@ -72,6 +72,15 @@ def finish(out, model, dataset, history, conditions):
     return metrics
 
 
+def outside(model, make, strategy):
+    """The trained model itself, or, when it lives in a strategy, an equal one outside of it."""
+    if strategy is None:
+        return model
+    copy = make()
+    copy.set_weights(model.get_weights())
+    return copy
+
+
 def write(path, write):
     """Writes beside and renames: what has the final name is whole."""
     part = path.with_name(f"part-{path.name}")

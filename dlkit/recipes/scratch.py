@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -41,7 +42,7 @@ class Recipe:
         size = options.get("image_size")
         return size and (size, size)
 
-    def train(self, dataset, out, settings, rt, verbose):
+    def train(self, dataset, out, settings, rt, strategy, verbose):
         """Trains on nine tenths of the training images, or goes on where it was stopped.
 
         Returns:
@@ -52,18 +53,24 @@ class Recipe:
         train_part, val_part = run_folder.split(dataset.train, rt.seed)
         steps_per_epoch = -(-len(train_part[1]) // self.batch_size)
         steps = steps_per_epoch * settings["epochs"]
-        model = self.make(dataset.train[0].shape[1:], len(dataset.class_names), steps, rt.precision)
+
+        def make():
+            return self.make(dataset.train[0].shape[1:], len(dataset.class_names), steps, rt.precision)
+
+        with strategy.scope() if strategy else contextlib.nullcontext():
+            model = make()
         options = {"batch_size": self.batch_size, "training": True, "augment": self.augment, "seed": rt.seed}
         history = training.fit(
             model,
-            lambda first_epoch: data.pipeline(*train_part, first_epoch=first_epoch, **options),
+            lambda first_epoch, part=(0, 1): data.pipeline(*train_part, first_epoch=first_epoch, part=part, **options),
             steps_per_epoch=steps_per_epoch,
             epochs=settings["epochs"],
             checkpoint=out / "checkpoint.npz",
             validation_data=data.pipeline(*val_part, batch_size=500),
             verbose=verbose,
+            strategy=strategy,
         )
-        return model, history
+        return run_folder.outside(model, make, strategy), history
 
 
 def _with_adam(builder, learning_rate, **options):

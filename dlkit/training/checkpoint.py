@@ -1,4 +1,4 @@
-"""Training that can be stopped at any moment and goes on where it was, or starts anew; the one-cycle schedule."""
+"""Training that can be stopped at any moment and goes on where it was, or starts anew."""
 
 from __future__ import annotations
 
@@ -9,61 +9,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-
-
-@keras.saving.register_keras_serializable("dlkit")
-class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
-    """Learning rate that climbs in a straight line to its peak and then falls in a straight line to zero.
-
-    Args:
-        peak: the highest learning rate.
-        steps: training steps in all: batches an epoch times epochs.
-        warmup: share of the steps spent climbing, between 0 and 1.
-
-    Source: Smith and Topin 2017, arXiv 1708.07120, in its simplest form, two straight lines.
-
-    Example:
-        >>> [round(float(OneCycle(peak=1.0, steps=4, warmup=0.5)(step)), 2) for step in range(4)]
-        [0.5, 1.0, 0.67, 0.33]
-    """
-
-    def __init__(self, peak, steps, warmup=0.25):
-        self.peak, self.steps, self.warmup = peak, steps, warmup
-
-    def __call__(self, step):
-        step = keras.ops.cast(step, "float32") + 1  # the first step already moves
-        top = max(self.warmup * self.steps, 1)
-        return self.peak * keras.ops.minimum(step / top, (self.steps + 1 - step) / (self.steps + 1 - top))
-
-    def get_config(self):
-        return {"peak": self.peak, "steps": self.steps, "warmup": self.warmup}
-
-
-@keras.saving.register_keras_serializable("dlkit")
-class SmoothedCrossentropy(keras.losses.Loss):
-    """Cross-entropy of logits against integer labels, with label smoothing.
-
-    Keras offers label smoothing for one-hot labels only; this is that loss for the integers that datasets hold.
-
-    Args:
-        label_smoothing: probability spread evenly over all classes, between 0 and 1.
-
-    Source: Szegedy et al. 2015, arXiv 1512.00567, section 7.
-    """
-
-    def __init__(self, label_smoothing=0.1, name="smoothed_crossentropy", **options):
-        super().__init__(name=name, **options)
-        self.label_smoothing = label_smoothing
-
-    def call(self, y_true, y_pred):
-        one_hot = keras.ops.one_hot(keras.ops.cast(keras.ops.reshape(y_true, (-1,)), "int32"), y_pred.shape[-1])
-        return keras.losses.categorical_crossentropy(
-            one_hot, y_pred, from_logits=True, label_smoothing=self.label_smoothing
-        )
-
-    def get_config(self):
-        return {**super().get_config(), "label_smoothing": self.label_smoothing}
-
 
 _WATCHED = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")  # of EarlyStopping, ReduceLROnPlateau
 
@@ -99,7 +44,7 @@ class Checkpoint(keras.callbacks.Callback):
         if not self.path.exists():
             return 0
         model.optimizer.build(model.trainable_variables)
-        variables = _state(model)
+        variables = state(model)
         try:
             with np.load(self.path, allow_pickle=False) as saved:
                 about = json.loads(str(saved["about"]))
@@ -130,19 +75,19 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.history.append({**{k: float(v) for k, v in logs.items()}, "seconds": time.perf_counter() - self._start})
-        state = {f"variable_{k}": np.asarray(variable) for k, variable in enumerate(_state(self.model))}
+        values = {f"variable_{k}": np.asarray(variable) for k, variable in enumerate(state(self.model))}
         best = [getattr(watcher, "best_weights", None) or [] for watcher in self.watchers]
         about = {
             "history": self.history,
             "stopped": bool(self.model.stop_training),
-            "variables": len(state),
+            "variables": len(values),
             "best": [len(values) for values in best],
             "watchers": [_memory(watcher) for watcher in self.watchers],
         }
-        state |= {f"best_{w}_{k}": value for w, values in enumerate(best) for k, value in enumerate(values)}
+        values |= {f"best_{w}_{k}": value for w, values in enumerate(best) for k, value in enumerate(values)}
         part = self.path.with_suffix(".part")
         with open(part, "wb") as file:
-            np.savez(file, about=json.dumps(about), **state)
+            np.savez(file, about=json.dumps(about), **values)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, self.path)
@@ -153,27 +98,48 @@ def _memory(watcher):
     return {name: None if value is None else float(value) for name, value in values.items()}
 
 
-def _state(model):
+def state(model):
+    """Every variable that training carries along: of the model and of its optimizer."""
     return model.variables + model.optimizer.variables
 
 
-def fit(model, make_train_ds, *, steps_per_epoch, epochs, checkpoint, validation_data=None, callbacks=(), verbose=1):
+def fit(
+    model,
+    make_train_ds,
+    *,
+    steps_per_epoch,
+    epochs,
+    checkpoint,
+    validation_data=None,
+    callbacks=(),
+    verbose=1,
+    strategy=None,
+):
     """`model.fit` that goes on from its checkpoint, to the same weights as if it had never stopped.
 
     Args:
         model: a compiled `keras.Model`.
         make_train_ds: function from the number of the first epoch (0 at the start, more after a stop) to an endless
-            dataset that begins with it, such as `lambda first_epoch: data.pipeline(..., first_epoch=first_epoch)`.
+            dataset that begins with it, such as `lambda first_epoch: data.pipeline(..., first_epoch=first_epoch)`; with
+            a strategy it is also given the worker's part.
         steps_per_epoch: batches in an epoch.
         epochs: epochs in all, those before the stop included.
         checkpoint: path of the checkpoint file, ending in `.npz`.
         validation_data, callbacks: as for `model.fit`. What `EarlyStopping` and `ReduceLROnPlateau` remember survives
             a stop too.
         verbose: as for `model.fit`: 0 silent, 1 progress bar, 2 a line an epoch.
+        strategy: what `runtime.strategy()` found, when the model was built and compiled in its scope: the training then
+            goes through `dlkit.training.workers`.
 
     Returns:
         A list with a dictionary for each epoch: the metrics by Keras's names, and "seconds" of training and validation.
     """
+    if strategy is not None:
+        from dlkit.training import workers
+
+        options = {"validation_data": validation_data, "callbacks": callbacks, "verbose": verbose}
+        options |= {"steps_per_epoch": steps_per_epoch, "epochs": epochs, "checkpoint": checkpoint}
+        return workers.fit(model, make_train_ds, strategy, **options)
     saver = Checkpoint(checkpoint, callbacks)
     done = saver.restore(model)
     if done < epochs and not saver.stopped:
@@ -209,5 +175,5 @@ def restart(model, seed):
     optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
     optimizer.build(fresh.trainable_variables)
     model.optimizer.build(model.trainable_variables)
-    for mine, new in zip(_state(model), fresh.variables + optimizer.variables, strict=True):
+    for mine, new in zip(state(model), fresh.variables + optimizer.variables, strict=True):
         mine.assign(new)
