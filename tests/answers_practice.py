@@ -79,6 +79,9 @@ ANOTHER_WAY = {
     "24.scale_and_zero": (0.0196, -77),
     "24.symmetric": column_by_column(),
     "24.the_cliff": {"share": 0.92, "before": 0.97, "after": 0.965},
+    "25.amdahl": 2.5,
+    "25.combine": lambda gradients, counts: np.tensordot(counts, gradients, 1) / np.sum(counts),
+    "25.bottleneck": {"stage": "augment", "share": 0.45, "times_as_fast": 1 / 0.595},
 }
 
 MISTAKES = {
@@ -182,5 +185,27 @@ MISTAKES = {
         ({"share": 0.9, "before": 0.6, "after": 0.6}, "begin with"),
         ({"share": 0.7, "before": 0.97, "after": 0.96}, "the aim is 90"),
         ({"share": 0.9, "before": 0.97, "after": 0.9}, "points are lost"),
+    ],
+    "25.amdahl": [
+        (4, "only 80"),
+        (3.2, "new time first"),
+        (0.4, "how many times"),
+        (5, "here there are 4"),
+        (2, "1 /"),
+    ],
+    "25.combine": [
+        (lambda gradients, counts: np.mean(gradients, axis=0), "counts more"),
+        (lambda gradients, counts: np.sum(gradients, axis=0), "too long"),
+        (lambda gradients, counts: np.tensordot(counts, gradients, 1), "all images"),
+        (lambda gradients, counts: np.tensordot(counts, gradients, 1) / len(counts), "not the replicas"),
+        (lambda gradients, counts: 1.0, "shape"),
+    ],
+    "25.bottleneck": [
+        ({"stage": "read"}, "give"),
+        ({"stage": "input", "share": 0.5, "times_as_fast": 2}, "one of"),
+        ({"stage": "backward", "share": 0.5, "times_as_fast": 2}, "takes longer"),
+        ({"stage": "augment", "share": 48, "times_as_fast": 2}, "between 0 and 1"),
+        ({"stage": "augment", "share": 0.9, "times_as_fast": 2}, "all four stages"),
+        ({"stage": "augment", "share": 0.48, "times_as_fast": 10}, "Amdahl"),
     ],
 }

@@ -273,3 +273,36 @@ def test_the_exercises_quantization_is_that_of_keras():
     theirs, inverse = keras.quantizers.abs_max_quantize(W, axis=0, to_numpy=True)
     np.testing.assert_allclose(scales, 1 / np.ravel(inverse), rtol=1e-4)
     assert np.abs(integers - np.asarray(theirs, int)).max() <= 1
+
+
+# --- 25
+
+
+@pytest.fixture(scope="module")
+def scaling():
+    module = definitions(ROOT / "notebooks" / "25_scaling_up.ipynb")
+    module.loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return module
+
+
+@pytest.mark.parametrize("cut", [1, 10, 29])
+def test_parts_of_a_batch_add_up_to_its_gradient_and_to_what_keras_computes(scaling, cut):
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(4, activation="tanh"), keras.layers.Dense(3)])
+    x, y = RNG.normal(size=(30, 5)).astype("float32"), RNG.integers(0, 3, 30)
+    parts = [scaling.part_gradient(model, x[k], y[k], 30) for k in (slice(cut), slice(cut, None))]
+    with tf.GradientTape() as tape:
+        loss = scaling.loss(y, model(x))
+    whole = tape.gradient(loss, model.trainable_variables)
+    assert scaling.largest([a + b for a, b in zip(*parts, strict=True)], whole) < 1e-6
+
+
+def test_amdahls_law_at_its_ends(scaling):
+    assert scaling.amdahl(0, 100) == 1
+    assert scaling.amdahl(1, 100) == pytest.approx(100)
+    assert scaling.amdahl(0.75, 3) == pytest.approx(2)
+
+
+def test_a_median_time_is_that_of_the_action(scaling):
+    import time
+
+    assert scaling.seconds(lambda: time.sleep(0.01)) == pytest.approx(0.01, rel=0.5)

@@ -104,4 +104,5 @@ def _load_checkers():
         part5_explaining,
         part5_exporting,
         part5_generating,
+        part5_scaling,
     )
