@@ -3,6 +3,8 @@
 Each mistake comes with a word of the hint that it should get.
 """
 
+from functools import partial
+
 import numpy as np
 
 
@@ -64,6 +66,23 @@ def column_by_column(largest=lambda column: np.abs(column).max(), top=127, turn=
     return run
 
 
+def smallest_by_sets(first, second, places, largest, start=1, any_of=False, miss=None, largest_first=False):
+    """All fractions that round to each number, by exact counting."""
+    from fractions import Fraction
+
+    def of(printed):
+        half = Fraction(1, 2 * 10**places) + Fraction(1, 10**12)
+        target = Fraction(str(printed))
+        return {n for n in range(start, largest + 1) if abs(Fraction(round(target * n), n) - target) <= half}
+
+    common = of(first) | of(second) if any_of else of(first) & of(second)
+    return (max(common) if largest_first else min(common)) if common else miss
+
+
+SEEDS = [0.97, 0.972, 0.968, 0.971, 0.969]
+CLAIM = {"claim": "this network reads nearly all digits", "said": 0.97, "measured": SEEDS, "verdict": "right"}
+
+
 PLACE = {"row": 23, "column": 7, "with": 0.99, "without": 0.55}
 
 ANOTHER_WAY = {
@@ -82,6 +101,9 @@ ANOTHER_WAY = {
     "25.amdahl": 2.5,
     "25.combine": lambda gradients, counts: np.tensordot(counts, gradients, 1) / np.sum(counts),
     "25.bottleneck": {"stage": "augment", "share": 0.45, "times_as_fast": 1 / 0.595},
+    "26.test_size": 3458.0,
+    "26.smallest_test_set": smallest_by_sets,
+    "26.your_claim": CLAIM,
 }
 
 MISTAKES = {
@@ -207,5 +229,24 @@ MISTAKES = {
         ({"stage": "augment", "share": 48, "times_as_fast": 2}, "between 0 and 1"),
         ({"stage": "augment", "share": 0.9, "times_as_fast": 2}, "all four stages"),
         ({"stage": "augment", "share": 0.48, "times_as_fast": 10}, "Amdahl"),
+    ],
+    "26.test_size": [(3457, "round up"), (865, "each side"), (900, "1.96"), (13830, "0.005"), (100, "rounded up")],
+    "26.smallest_test_set": [
+        (partial(smallest_by_sets, any_of=True), "only one of the two"),
+        (partial(smallest_by_sets, largest_first=True), "a smaller number"),
+        (partial(smallest_by_sets, miss=0), "return None"),
+        (partial(smallest_by_sets, start=100), "a smaller number"),
+        (lambda first, second, places, largest: 7, "must round"),
+        (lambda first, second, places, largest: 7.5, "whole"),
+    ],
+    "26.your_claim": [
+        ({"claim": "it is good"}, "give"),
+        (CLAIM | {"claim": "good"}, "in a sentence"),
+        (CLAIM | {"measured": [0.97, 0.98]}, "five seeds"),
+        (CLAIM | {"said": 97}, "between 0 and 1"),
+        (CLAIM | {"measured": [0.97] * 5}, "the very same"),
+        (CLAIM | {"verdict": "perhaps"}, "right"),
+        (CLAIM | {"verdict": "wrong"}, "another verdict"),
+        (CLAIM | {"said": 0.999}, "another verdict"),
     ],
 }

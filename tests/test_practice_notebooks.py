@@ -1,11 +1,13 @@
 """The code written in notebooks 21 to 26, tested on more cases than the lessons show."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.notebook_tools import ROOT, definitions
+from tests.notebook_tools import ROOT, code_cells, definitions, read
 
 RNG = np.random.default_rng(0)
 
@@ -306,3 +308,36 @@ def test_a_median_time_is_that_of_the_action(scaling):
     import time
 
     assert scaling.seconds(lambda: time.sleep(0.01)) == pytest.approx(0.01, rel=0.5)
+
+
+# --- 26
+
+
+@pytest.fixture(scope="module")
+def checking():
+    return definitions(ROOT / "notebooks" / "26_claims_checked.ipynb")
+
+
+@pytest.mark.parametrize("places", [2, 3, 4])
+def test_the_counts_behind_a_number_are_all_that_round_to_it(checking, places):
+    for printed in RNG.random(20).round(places):
+        found = set(checking.counts_behind(printed, places, 120))
+        tried = {n for n in range(1, 121) for k in range(n + 1) if abs(k / n - printed) <= 0.5 * 10**-places + 1e-12}
+        assert found == tried
+
+
+def test_every_row_of_the_table_has_its_verdict_and_its_evidence():
+    said = "".join(
+        output.get("text", "")
+        for cell in code_cells(read(ROOT / "notebooks" / "26_claims_checked.ipynb"))
+        for output in cell.outputs
+    )
+    rows = re.findall(r"^ ?(\d+) (?:✓ right|✗ wrong|~ half): .+\n      so: .+$", said, re.MULTILINE)
+    assert sorted(map(int, rows)) == list(range(1, 27))
+
+
+def test_moved_images_keep_their_ink(checking):
+    images = RNG.random((5, 8, 8))
+    moved = checking.moved(images, 2, np.random.default_rng(0))
+    np.testing.assert_allclose(moved.sum(axis=(1, 2)), images.sum(axis=(1, 2)))
+    np.testing.assert_array_equal(checking.moved(images, 0, np.random.default_rng(0)), images)

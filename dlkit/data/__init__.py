@@ -5,6 +5,7 @@ from __future__ import annotations
 from dlkit.data import images, sources, text
 from dlkit.data.augment import random_affine, random_crop_and_flip
 from dlkit.data.dataset import Dataset
+from dlkit.data.glossary import glossary
 from dlkit.data.images import image_folder
 from dlkit.data.pipeline import pipeline
 from dlkit.data.readers import DataError
@@ -13,6 +14,7 @@ __all__ = [
     "NAMES",
     "DataError",
     "Dataset",
+    "glossary",
     "image_folder",
     "load",
     "locate",

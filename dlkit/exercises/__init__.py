@@ -101,6 +101,7 @@ def _load_checkers():
         part4_attention,
         part4_texts,
         part5,
+        part5_claims,
         part5_explaining,
         part5_exporting,
         part5_generating,

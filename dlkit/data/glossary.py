@@ -1,0 +1,40 @@
+"""The curriculum's terms in English and Chinese: `data.glossary()` shows them, `data.glossary("atten")` finds some."""
+
+from __future__ import annotations
+
+import csv
+import html
+from pathlib import Path
+
+PATH = Path(__file__).resolve().parents[2] / "data" / "glossary.csv"  # bundled
+
+
+class Glossary(list):
+    """Rows of the glossary, dictionaries with "term", "chinese", "definition" and "notebook"; a table in a notebook."""
+
+    def __repr__(self):
+        return "\n".join(f"{r['term']} · {r['chinese']} ({r['notebook']}): {r['definition']}" for r in self)
+
+    def _repr_html_(self):
+        cell = '<td style="text-align: left">{}</td>'
+        rows = ["".join(cell.format(html.escape(value)) for value in row.values()) for row in self]
+        rows = "".join(f"<tr>{cells}</tr>" for cells in rows)
+        return f"<table><tr><th>term</th><th>中文</th><th>meaning</th><th>notebook</th></tr>{rows}</table>"
+
+
+def glossary(word=""):
+    """Terms of the curriculum with their Chinese names, a sentence on each, and the notebook that introduces it.
+
+    Args:
+        word: shows only terms that hold it, in English or Chinese; capitals do not matter.
+
+    Returns:
+        A `Glossary`, in alphabetical order.
+
+    Example:
+        >>> glossary("warm-up")
+        warm-up · 预热 (04): Raising the learning rate from near zero during the first steps.
+    """
+    with open(PATH, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return Glossary(row for row in rows if word.lower() in row["term"].lower() or word in row["chinese"])
