@@ -45,7 +45,8 @@ def marked(path):
     return {p for p in phrases if p and not re.match(r"(time|before this|after this|guess|\d)", p)}
 
 
-def test_there_are_enough_and_none_twice():
+def test_there_are_enough_and_none_twice_and_the_readme_counts_right():
+    assert f"`data.glossary()` explains {len(ROWS)} terms" in (ROOT / "README.md").read_text()
     assert len(ROWS) >= 150
     assert len(TERMS) == len(ROWS)
     assert [row["term"].lower() for row in ROWS] == sorted(TERMS)

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from dlkit import runtime
 from dlkit.training.checkpoint import Checkpoint, state
 
 
@@ -54,8 +55,8 @@ def fit(
     Raises:
         WorkerLostError: when another worker is gone. Start all of them again with the same commands.
     """
-    resolver = strategy.cluster_resolver
-    chief = resolver is None or not resolver.task_id
+    index, workers = runtime.worker()
+    chief = index == 0
     saver = Checkpoint(checkpoint, callbacks)
     with strategy.scope():
         model.optimizer.build(model.trainable_variables)
@@ -83,6 +84,8 @@ def fit(
         watchers.on_train_end()
         _share_state(strategy, model, epochs, chief)  # the best weights, if those were restored
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.InternalError, tf.errors.CancelledError) as e:
+        if workers == 1:  # several devices of one machine: nobody can be gone, so it is something else
+            raise
         raise WorkerLostError(
             f"Another worker is gone ({e.message.splitlines()[0]}). The last whole epoch is kept in {checkpoint} "
             "of worker 0: start all workers again with the same commands."
@@ -94,25 +97,20 @@ def _share_state(strategy, model, done, chief):
     """Gives every worker the state of worker 0, and whether to stop; returns its number of epochs done."""
     variables = state(model)
     values = [np.asarray(variable, "float64") for variable in variables]  # exact for all kinds of numbers in there
-    flat = np.concatenate([[done, model.stop_training], *(value.ravel() for value in values)]) * chief
+    flat = np.concatenate([[done, model.stop_training], *(value.ravel() for value in values)])
 
     @tf.function
     def total(numbers):
         per_replica = strategy.run(tf.identity, args=(numbers,))
         return strategy.reduce("SUM", per_replica, axis=None)
 
-    local = max(strategy.num_replicas_in_sync // _workers(strategy), 1)
-    flat = total(tf.constant(flat)).numpy() / local
+    devices = strategy.num_replicas_in_sync // runtime.worker()[1]  # of each worker; all add the same
+    flat = total(tf.constant(flat if chief else np.zeros_like(flat))).numpy() / devices
     ends = np.cumsum([2, *(value.size for value in values)])
     for variable, value, start in zip(variables, values, ends, strict=False):
         variable.assign(flat[start : start + value.size].reshape(value.shape).astype(variable.dtype))
     model.stop_training = bool(flat[1])
     return int(flat[0])
-
-
-def _workers(strategy):
-    resolver = strategy.cluster_resolver
-    return len(resolver.cluster_spec().as_dict().get("worker", [])) or 1 if resolver else 1
 
 
 def _batches(strategy, make_train_ds, first_epoch):
