@@ -5,7 +5,7 @@ import sys
 
 from dlkit import runtime
 
-RACES = ("pipeline", "transfer")
+RACES = ("pipeline", "frozen", "cifar10")
 
 if __name__ == "__main__":
     runtime.setup(0)

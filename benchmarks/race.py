@@ -77,7 +77,7 @@ def save(name, result, *, folder=FOLDER):
 
 
 def table(results):
-    """RESULTS.md: a row for each race, and below it the conditions of each."""
+    """RESULTS.md: a row for each race, below it the conditions of each, then what TRIED.md says."""
     lines = [
         "# Races",
         "",
@@ -100,7 +100,7 @@ def table(results):
     for name, result in sorted(results.items()):
         told = "; ".join(f"{key} {_plain(value)}" for key, value in result["conditions"].items())
         lines.append(f"- **{name}**: {len(result['ours'])} turns; {told}.")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n\n" + (FOLDER / "TRIED.md").read_text()
 
 
 def _plain(value):

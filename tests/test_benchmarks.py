@@ -6,8 +6,18 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import pipeline, race, transfer
+from benchmarks import cifar10, frozen, pipeline, race
 from dlkit import data
+
+
+@pytest.fixture
+def small_cifar10(monkeypatch):
+    """A few drawn shapes that answer to the name of CIFAR-10."""
+    shapes = data.load("shapes10")
+    parts = {"train": tuple(x[:300] for x in shapes.train), "test": tuple(x[:200] for x in shapes.test)}
+    small = dataclasses.replace(shapes, **parts)
+    monkeypatch.setattr(data, "load", lambda name: small)
+    return small
 
 
 def test_both_take_turns_and_the_ratio_is_that_of_each_turn(capsys):
@@ -65,20 +75,42 @@ def test_both_sides_of_the_pipeline_race_deliver_batches_of_224_pixels(tmp_path,
     assert pipeline.make_legacy(tmp_path)() > 0
 
 
-def test_both_ways_of_the_transfer_race_train_the_head_and_leave_the_backbone_alone(tmp_path, monkeypatch):
-    shapes = data.load("shapes10")
-    small = dataclasses.replace(
-        shapes, train=tuple(x[:300] for x in shapes.train), test=tuple(x[:200] for x in shapes.test)
-    )
-    monkeypatch.setattr(data, "load", lambda name: small)
-    monkeypatch.setattr(transfer, "EPOCHS", 1)
-    monkeypatch.setattr(transfer, "IMAGE_SIZE", 32)
-    contest = transfer.Contest(tmp_path, image_count=300, weights=None)
+def test_both_ways_of_the_frozen_race_train_the_same_head_and_nothing_else(tmp_path, small_cifar10, monkeypatch):
+    monkeypatch.setattr(frozen, "EPOCHS", 2)
+    monkeypatch.setattr(frozen, "IMAGE_SIZE", 32)
+    contest = frozen.Contest(tmp_path, image_count=100, backbone="mobilenet")
     before = contest.backbone.get_weights()
     assert contest.theirs() > 0
     assert contest.ours() > 0
     assert len(contest.seconds["again"]) == 1
-    assert [len(contest.accuracies[side]) for side in ("theirs", "ours")] == [1, 2]
-    assert contest.extraction() > 0
+    theirs, first, again = *contest.losses["theirs"], *contest.losses["ours"]
+    assert first == again
+    assert first == pytest.approx(theirs, abs=0.01), "features are kept with 16 bits"
     for old, new in zip(before, contest.backbone.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+    assert frozen.extraction(contest.backbone, contest.images, tmp_path / "rate") > 0
+
+
+def test_all_who_take_part_in_the_cifar10_race_classify_the_test_images(small_cifar10, monkeypatch):
+    monkeypatch.setattr(cifar10, "THEIR_EPOCHS", 1)
+    monkeypatch.setattr(cifar10, "BORROWED_SIZE", 32)
+    contest = cifar10.Contest(weights=None)
+    for seconds, accuracy in (contest.theirs(0), contest.from_scratch(0, 1), contest.borrowed(0)):
+        assert seconds > 0
+        assert 0 <= accuracy <= 1
+
+
+def test_who_misses_the_line_or_takes_too_long_has_nothing_in_that_turn(small_cifar10, tmp_path):
+    runs = {
+        "theirs": [(100.0, 0.70), (100.0, 0.69), (90.0, 0.70)],
+        "short": [(20.0, 0.71), (20.0, 0.60), (18.0, 0.70)],
+        "long": [(99.0, 0.80), (101.0, 0.83), (80.0, 0.84)],
+        "borrowed": [(10.0, 0.71), (10.0, 0.72), (9.0, 0.73)],
+    }
+    cifar10.save(small_cifar10, runs, folder=tmp_path)
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["cifar10-scratch"]["ours"] == [180.0, 0.0, 200.0]
+    assert (results["cifar10-scratch"]["median"], results["cifar10-scratch"]["lowest"]) == (5.0, 0.0)
+    assert results["cifar10-same-time"]["ours"] == [0.80, 0.0, 0.84]
+    assert results["cifar10-borrowed"]["median"] == 10.0
+    assert "0.7100 0.6000 0.7000" in (tmp_path / "RESULTS.md").read_text()

@@ -9,6 +9,15 @@ LABELS = np.array([0, 1, 2, 2, 1])
 PROBS = np.array([[0.9, 0.1, 0], [0.2, 0.5, 0.3], [0.6, 0.1, 0.3], [0, 0, 1], [0.3, 0.3, 0.4]])
 
 
+def test_mirrored_gives_an_image_and_its_mirror_one_answer():
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    images = np.random.default_rng(0).normal(size=(5, 4, 4, 1)).astype("float32")
+    there, back = (evaluate.predict_probs(model, x, mirrored=True) for x in (images, images[:, :, ::-1]))
+    np.testing.assert_allclose(there, back, rtol=1e-5)
+    assert not np.allclose(there, evaluate.predict_probs(model, images))
+
+
 def test_accuracy_is_scikit_learns():
     assert evaluate.accuracy(LABELS, PROBS) == accuracy_score(LABELS, PROBS.argmax(axis=1)) == 0.6
 

@@ -7,7 +7,7 @@ from dlkit import models
 SHAPE = (32, 32, 3)
 
 
-@pytest.fixture(params=["mlp", "classic_cnn", "small_resnet"])
+@pytest.fixture(params=["mlp", "classic_cnn", "small_resnet", "fast_cnn"])
 def model(request):
     return getattr(models, f"build_{request.param}")(SHAPE, 7)
 
@@ -63,3 +63,32 @@ def test_stages_halve_the_image():
     resnet = models.build_small_resnet(SHAPE, 10, channels=(4, 8, 16), blocks=2)
     shapes = [resnet.get_layer(f"stage_{s}_block_2_relu_2").output.shape[1:] for s in (1, 2)]
     assert shapes == [(8, 8, 8), (4, 4, 16)]
+
+
+@pytest.mark.parametrize("channels", [3, 1])
+def test_whitened_filters_give_uncorrelated_outputs_of_equal_size(channels):
+    rng = np.random.default_rng(0)
+    smooth = rng.integers(0, 256, (300, 8, 8, channels)).repeat(4, axis=1).repeat(4, axis=2)
+    images = (0.7 * smooth + rng.integers(0, 77, smooth.shape)).astype("uint8")
+    model = models.build_fast_cnn(images.shape[1:], 10, channels=(16, 8))
+    models.whiten(model, images)
+    stem = model.get_layer("stem")
+    linear = keras.layers.Conv2D(16, 4, 4)  # the same filters on the patches that it looked at, without ReLU
+    outputs = linear(np.zeros((1, *images.shape[1:])))
+    linear.set_weights(stem.get_weights())
+    outputs = keras.ops.convert_to_numpy(linear(model.get_layer("scale")(images))).reshape(-1, 16)
+    np.testing.assert_allclose(np.cov(outputs[:, :8].T), np.eye(8), atol=0.02)
+    np.testing.assert_allclose(outputs[:, :8], -outputs[:, 8:], atol=1e-3)
+    np.testing.assert_allclose(outputs.mean(axis=0), 0, atol=1e-2)
+    assert not stem.trainable
+
+
+def test_the_first_layer_cannot_have_more_filters_than_directions():
+    with pytest.raises(ValueError, match="even number of first channels, 2 to 32. Received: 48"):
+        models.build_fast_cnn((28, 28, 1), 10, channels=(48, 64))
+
+
+def test_flat_images_can_be_whitened_too():
+    model = models.build_fast_cnn(SHAPE, 10)
+    models.whiten(model, np.full((10, *SHAPE), 255, "uint8"))
+    assert all(np.isfinite(values).all() for values in model.get_weights())

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dlkit import recipes
+from dlkit import data, evaluate, models, recipes
 from dlkit.__main__ import main
+from dlkit.recipes import run_folder
 
 
 def command(*arguments, **environment):
@@ -245,20 +246,31 @@ def test_when_memory_runs_out_the_batch_is_halved_with_a_notice(
     assert "goes on with batches of 16" in capsys.readouterr().out
 
 
-def test_every_recipe_from_scratch_runs_and_saves_a_model_that_loads(class_folders, tmp_path):
-    from dlkit import data
-
+@pytest.fixture
+def tiny(monkeypatch):
+    """Forty images of noise that every recipe takes for its own data."""
     rng = np.random.default_rng(0)
-    big = {part: rng.integers(0, 256, (20, 32, 32, 3)).astype("uint8") for part in ("train", "test")}
-    dataset = data.Dataset(
-        "tiny", *((big[p], np.arange(20) % 2) for p in ("train", "test")), ["a", "b"], "real", "here"
-    )
-    for name in recipes.SCRATCH:
-        out = tmp_path / name
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(data, "load", lambda name: dataset)
-            recipes.train(name, out=out, epochs=1, verbose=0)
-        assert keras.models.load_model(out / "model.keras").output_shape == (None, 2)
+    parts = [(rng.integers(0, 256, (20, 32, 32, 3)).astype("uint8"), np.arange(20) % 2) for _ in range(2)]
+    dataset = data.Dataset("tiny", *parts, ["a", "b"], "real", "here")
+    monkeypatch.setattr(data, "load", lambda name: dataset)
+    return dataset
+
+
+@pytest.mark.parametrize("name", recipes.SCRATCH)
+def test_every_recipe_from_scratch_runs_and_saves_a_model_that_loads(name, tiny, tmp_path):
+    metrics = recipes.train(name, out=tmp_path, epochs=1, verbose=0)
+    model = keras.models.load_model(tmp_path / "model.keras")
+    images, labels = tiny.test
+    probs = evaluate.predict_probs(model, images, mirrored=recipes.SCRATCH[name].mirrored)
+    assert metrics["accuracy"] == evaluate.accuracy(labels, probs)
+
+
+def test_the_fast_recipes_first_layer_is_set_from_its_training_images_and_stays_so(tiny, tmp_path):
+    recipes.train("cifar10-fast", out=tmp_path, epochs=1, verbose=0)
+    trained, fresh = keras.models.load_model(tmp_path / "model.keras"), models.build_fast_cnn((32, 32, 3), 2)
+    models.whiten(fresh, run_folder.split(tiny.train, 0)[0][0])
+    for ours, wanted in zip(*(model.get_layer("stem").get_weights() for model in (trained, fresh)), strict=True):
+        np.testing.assert_array_equal(ours, wanted)
 
 
 def test_missing_data_is_told_at_once_with_what_was_expected(tmp_path):

@@ -2,6 +2,7 @@
 
 from dlkit.models.architectures import build_alexnet, build_lenet5, build_resnet, build_vgg
 from dlkit.models.costs import multiply_adds
+from dlkit.models.fast import build_fast_cnn, whiten
 from dlkit.models.sequence import (
     build_language_model,
     build_text_cnn,
@@ -14,6 +15,7 @@ from dlkit.models.vision import build_classic_cnn, build_mlp, build_small_resnet
 __all__ = [
     "build_alexnet",
     "build_classic_cnn",
+    "build_fast_cnn",
     "build_language_model",
     "build_lenet5",
     "build_mlp",
@@ -27,4 +29,5 @@ __all__ = [
     "dtype_policy",
     "multiply_adds",
     "residual_block",
+    "whiten",
 ]

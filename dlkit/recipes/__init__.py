@@ -75,6 +75,7 @@ def train(name, *, out, data_dir=None, on_error="raise", seed=0, verbose=1, **op
     if index > 0:
         return None
     conditions = {**settings, "workers": workers, "device": rt.device, "precision": _precision(model)}
+    conditions["mirrored"] = recipe.mirrored
     return run_folder.finish(out, model, dataset, history, conditions)
 
 
@@ -99,7 +100,8 @@ def predict(run, files, *, top=3):
     folder = Path(run).parent if Path(run).suffix == ".keras" else Path(run)
     if missing := [name for name in ("metrics.json", "model.keras") if not (folder / name).exists()]:
         raise data.DataError(f"{folder} lacks {' and '.join(missing)}: it is no finished run. Train it first.")
-    class_names = json.loads((folder / "metrics.json").read_text())["class_names"]
+    metrics = json.loads((folder / "metrics.json").read_text())
+    class_names = metrics["class_names"]
     with runtime.quiet_start():
         import keras
 
@@ -108,5 +110,6 @@ def predict(run, files, *, top=3):
 
     model = keras.models.load_model(folder / "model.keras")
     images, _ = image_files.read_images([Path(file) for file in files], image_size=model.input_shape[1:3])
-    best = [(row.argsort()[::-1][:top], row) for row in evaluate.predict_probs(model, images)]
+    probs = evaluate.predict_probs(model, images, mirrored=metrics.get("mirrored", False))
+    best = [(row.argsort()[::-1][:top], row) for row in probs]
     return [[(class_names[k], float(row[k])) for k in order] for order, row in best]

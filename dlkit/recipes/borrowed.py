@@ -28,6 +28,7 @@ class TransferRecipe:
         batch_norm: whether the second phase trains batch normalisation too, as for `transfer.unfreeze`.
         hidden: units of the head's hidden layers.
         head_rate, fine_rate: learning rates of Adam in the two phases.
+        mirrored: whether the finished model is asked twice, as for `evaluate.predict_probs`.
     """
 
     about: str
@@ -41,6 +42,7 @@ class TransferRecipe:
     hidden: tuple[int, ...] = (512,)
     head_rate: float = 1e-3
     fine_rate: float = 1e-4
+    mirrored: bool = False
 
     def check(self, options):
         """Raises a `data.DataError` when the weights cannot be had: before any image is read."""

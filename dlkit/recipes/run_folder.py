@@ -45,13 +45,15 @@ def claim(out, settings):
 def finish(out, model, dataset, history, conditions):
     """Judges the model on the test images and writes all that a finished run has; `metrics.json` last.
 
+    When `conditions` say "mirrored", the model is asked twice, as for `evaluate.predict_probs`.
+
     Returns:
         The content of `metrics.json`.
     """
     from dlkit import evaluate, plots
 
     images, labels = dataset.test
-    probs = evaluate.predict_probs(model, images)
+    probs = evaluate.predict_probs(model, images, mirrored=conditions["mirrored"])
     accuracy = evaluate.accuracy(labels, probs)
     metrics = {
         "accuracy": accuracy,

@@ -21,6 +21,9 @@ class Recipe:
         epochs: passes over the training images.
         batch_size: images in a training step.
         augment: as for `data.pipeline`.
+        augment_from: epochs in all from which on augmentation pays; in fewer, images are hardly seen twice.
+        prepare: function (model, training images) that sets weights which need no training.
+        mirrored: whether the finished model is asked twice, as for `evaluate.predict_probs`.
     """
 
     about: str
@@ -29,6 +32,9 @@ class Recipe:
     epochs: int
     batch_size: int
     augment: Callable | None = None
+    augment_from: int = 1
+    prepare: Callable | None = None
+    mirrored: bool = False
 
     def check(self, options):
         """Raises when something is missing that the training will need; for this kind there is nothing."""
@@ -59,7 +65,10 @@ class Recipe:
 
         with strategy.scope() if strategy else contextlib.nullcontext():
             model = make()
-        options = {"batch_size": self.batch_size, "training": True, "augment": self.augment, "seed": rt.seed}
+        if self.prepare:
+            self.prepare(model, train_part[0])
+        augment = self.augment if settings["epochs"] >= self.augment_from else None
+        options = {"batch_size": self.batch_size, "training": True, "augment": augment, "seed": rt.seed}
         history = training.fit(
             model,
             lambda first_epoch, part=(0, 1): data.pipeline(*train_part, first_epoch=first_epoch, part=part, **options),
@@ -94,10 +103,17 @@ def _cifar10_fast(input_shape, num_classes, steps, precision):
 
     from dlkit import models, training
 
-    model = models.build_small_resnet(input_shape, num_classes, precision=precision)
-    optimizer = keras.optimizers.SGD(training.OneCycle(0.2, steps), momentum=0.9, nesterov=True)
+    model = models.build_fast_cnn(input_shape, num_classes, precision=precision)
+    schedule = training.OneCycle(0.8, steps, warmup=0.2)
+    optimizer = keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True)
     model.compile(optimizer=optimizer, loss=training.SmoothedCrossentropy(), metrics=["accuracy"])
     return model
+
+
+def _whiten(model, images):
+    from dlkit import models
+
+    models.whiten(model, images)
 
 
 SCRATCH = {
@@ -116,11 +132,14 @@ SCRATCH = {
         batch_size=32,  # with Adam's default rate, larger batches learn less in ten epochs
     ),
     "cifar10-fast": Recipe(
-        "a small residual network, one-cycle schedule, augmentation, label smoothing",
+        "whitened first layer, small residual network, one-cycle schedule; one epoch beats cifar10-cnn's ten",
         "cifar10",
         _cifar10_fast,
         epochs=10,
         batch_size=128,  # large enough to keep two cores busy, small enough for 400 steps an epoch
         augment=data.random_crop_and_flip,
+        augment_from=3,
+        prepare=_whiten,
+        mirrored=True,
     ),
 }
