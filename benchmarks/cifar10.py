@@ -75,9 +75,8 @@ class Contest:
         steps = epochs * -(-len(self.labels) // recipe.batch_size)
         model = recipe.make(self.images.shape[1:], len(self.photos.class_names), steps, runtime.find_device()[1])
         recipe.prepare(model, self.images)
-        augment = recipe.augment if epochs >= recipe.augment_from else None
-        options = {"batch_size": recipe.batch_size, "training": True, "augment": augment, "seed": seed}
-        model.fit(data.pipeline(self.images, self.labels, **options), epochs=epochs, verbose=0, shuffle=False)
+        train_ds = data.pipeline(self.images, self.labels, **recipe.pipeline_options(epochs, seed))
+        model.fit(train_ds, epochs=epochs, verbose=0, shuffle=False)
         probs = evaluate.predict_probs(model, self.test_images, mirrored=recipe.mirrored)
         return time.perf_counter() - begin, evaluate.accuracy(self.test_labels, probs)
 

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import keras
 import numpy as np
 import pytest
 
@@ -79,13 +80,16 @@ def test_both_ways_of_the_frozen_race_train_the_same_head_and_nothing_else(tmp_p
     monkeypatch.setattr(frozen, "EPOCHS", 2)
     monkeypatch.setattr(frozen, "IMAGE_SIZE", 32)
     contest = frozen.Contest(tmp_path, image_count=100, backbone="mobilenet")
+    for layer in contest.backbone.layers:  # else the features of random weights are too small to tell heads apart
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.gamma.assign(keras.ops.full_like(layer.gamma, 3.0))
     before = contest.backbone.get_weights()
     assert contest.theirs() > 0
     assert contest.ours() > 0
     assert len(contest.seconds["again"]) == 1
     theirs, first, again = *contest.losses["theirs"], *contest.losses["ours"]
     assert first == again
-    assert first == pytest.approx(theirs, abs=0.01), "features are kept with 16 bits"
+    assert first == pytest.approx(theirs, rel=1e-3), "features are kept with 16 bits"
     for old, new in zip(before, contest.backbone.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
     assert frozen.extraction(contest.backbone, contest.images, tmp_path / "rate") > 0

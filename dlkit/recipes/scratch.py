@@ -48,6 +48,11 @@ class Recipe:
         size = options.get("image_size")
         return size and (size, size)
 
+    def pipeline_options(self, epochs, seed):
+        """How `data.pipeline` hands out the training images in a training of so many epochs."""
+        augment = self.augment if epochs >= self.augment_from else None
+        return {"batch_size": self.batch_size, "training": True, "augment": augment, "seed": seed}
+
     def train(self, dataset, out, settings, rt, strategy, verbose):
         """Trains on nine tenths of the training images, or goes on where it was stopped.
 
@@ -67,8 +72,7 @@ class Recipe:
             model = make()
         if self.prepare:
             self.prepare(model, train_part[0])
-        augment = self.augment if settings["epochs"] >= self.augment_from else None
-        options = {"batch_size": self.batch_size, "training": True, "augment": augment, "seed": rt.seed}
+        options = self.pipeline_options(settings["epochs"], rt.seed)
         history = training.fit(
             model,
             lambda first_epoch, part=(0, 1): data.pipeline(*train_part, first_epoch=first_epoch, part=part, **options),
