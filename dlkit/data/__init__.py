@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dlkit.data import images, sources, text
-from dlkit.data.augment import random_affine, random_crop_and_flip
+from dlkit.data.augment import random_affine, random_crop_and_flip, random_cutout
 from dlkit.data.dataset import Dataset
 from dlkit.data.glossary import glossary
 from dlkit.data.images import image_folder
@@ -21,6 +21,7 @@ __all__ = [
     "pipeline",
     "random_affine",
     "random_crop_and_flip",
+    "random_cutout",
 ]
 
 _LOADERS = {

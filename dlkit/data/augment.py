@@ -36,6 +36,33 @@ def random_crop_and_flip(images, seed, *, padding=4):
     return tf.gather(tf.gather(padded, rows, axis=1, batch_dims=1), columns, axis=2, batch_dims=1)
 
 
+def random_cutout(images, seed, *, size=8):
+    """Blackens a square of each image, in another place of each, so that no single part can be relied on.
+
+    Args:
+        images: tensor or array of shape (batch, height, width, channels).
+        seed: a pair of integers, as `pipeline` hands it over.
+        size: side of the square in pixels; it lies inside the image.
+
+    Returns:
+        Tensor of the same shape and dtype.
+
+    Source: DeVries and Taylor 2017, arXiv 1708.04552. Built by hand in an exercise of notebook 11.
+    """
+    import tensorflow as tf
+
+    images = tf.convert_to_tensor(images)
+    count, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
+    seed = tf.bitwise.bitwise_xor(tf.cast(seed, tf.int64), 1 << 40)  # a stream of its own
+    draws = tf.random.stateless_uniform((2, count, 1), seed)
+    hidden = []
+    for draw, side in zip(tf.unstack(draws), (height, width), strict=True):
+        first = tf.cast(draw * (side - size + 1), tf.int32)
+        hidden.append((tf.range(side) >= first) & (tf.range(side) < first + size))
+    square = hidden[0][:, :, None, None] & hidden[1][:, None, :, None]
+    return tf.where(square, tf.zeros_like(images), images)
+
+
 def random_affine(images, seed, *, rotation=20.0, shift=0.2, shear=0.2, zoom=0.2, flip=True):
     """Turns, moves, shears, zooms and mirrors each image of a batch, all in one resampling (bilinear).
 
