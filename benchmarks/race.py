@@ -73,11 +73,18 @@ def save(name, result, *, folder=FOLDER):
     results = json.loads(file.read_text()) if file.exists() else {}
     results[name] = result
     file.write_text(json.dumps(dict(sorted(results.items())), indent=1) + "\n")
-    (folder / "RESULTS.md").write_text(table(results))
+    write(folder=folder)
 
 
-def table(results):
-    """RESULTS.md: a row for each race, below it the conditions of each, then what TRIED.md says."""
+def write(*, folder=FOLDER):
+    """Writes RESULTS.md from results.json and long.json, as far as they are there."""
+    found = {name: folder / f"{name}.json" for name in ("results", "long")}
+    read = {name: json.loads(file.read_text()) for name, file in found.items() if file.exists()}
+    (folder / "RESULTS.md").write_text(table(read.get("results", {}), read.get("long")))
+
+
+def table(results, long=None):
+    """RESULTS.md: a row for each race, the conditions of each, the long training, then what TRIED.md says."""
     lines = [
         "# Races",
         "",
@@ -98,10 +105,37 @@ def table(results):
         )
     lines += ["", "## Conditions", ""]
     for name, result in sorted(results.items()):
-        told = "; ".join(f"{key} {_plain(value)}" for key, value in result["conditions"].items())
+        told = "; ".join(f"{key} {plain(value)}" for key, value in result["conditions"].items())
         lines.append(f"- **{name}**: {len(result['ours'])} turns; {told}.")
+    if long:
+        lines += ["", *_long_section(long)]
     return "\n".join(lines) + "\n\n" + (FOLDER / "TRIED.md").read_text()
 
 
-def _plain(value):
+def _long_section(metrics):
+    """Lines about the training that benchmarks/long.py runs."""
+    low, high = metrics["accuracy_interval_95"]
+    told = "; ".join(f"{key} {plain(value)}" for key, value in metrics["conditions"].items())
+    lines = [
+        "## An hour from scratch",
+        "",
+        f"`make bench RACE=long` trains `cifar10-long`: {metrics['epochs']} epochs, {metrics['parameters']:,} "
+        f"parameters, {metrics['precision']}. Test accuracy **{metrics['accuracy']:.4f}** (95 % interval {low:.3f} to "
+        f"{high:.3f}) after {metrics['seconds'] / 60:.0f} minutes of training and validation. One seed; {told}.",
+        "",
+        "![Accuracy on training and validation images, epoch by epoch](long.png)",
+        "",
+        "| epoch | minutes so far | training accuracy, augmented | validation accuracy |",
+        "|---|---|---|---|",
+    ]
+    seconds, count = 0.0, len(metrics["history"])
+    for number, epoch in enumerate(metrics["history"], start=1):
+        seconds += epoch["seconds"]
+        if number % 4 == 1 or number == count:
+            lines.append(f"| {number} | {seconds / 60:.1f} | {epoch['accuracy']:.3f} | {epoch['val_accuracy']:.3f} |")
+    return lines
+
+
+def plain(value):
+    """A condition as text."""
     return ", ".join(f"{key} {text}" for key, text in value.items()) if isinstance(value, dict) else value

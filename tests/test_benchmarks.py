@@ -2,12 +2,13 @@
 
 import dataclasses
 import json
+import subprocess
 
 import keras
 import numpy as np
 import pytest
 
-from benchmarks import cifar10, frozen, pipeline, race
+from benchmarks import cifar10, frozen, long, pipeline, race, startup
 from dlkit import data
 
 
@@ -55,7 +56,8 @@ def test_a_saved_race_replaces_its_own_row_and_leaves_the_others(tmp_path):
 
 def test_the_published_table_is_that_of_the_published_numbers():
     results = json.loads((race.FOLDER / "results.json").read_text())
-    assert (race.FOLDER / "RESULTS.md").read_text() == race.table(results)
+    trained = json.loads((race.FOLDER / "long.json").read_text())
+    assert (race.FOLDER / "RESULTS.md").read_text() == race.table(results, trained)
     for name, found in results.items():
         ratios = [ours / theirs for ours, theirs in zip(found["ours"], found["theirs"], strict=True)]
         assert len(ratios) >= 3
@@ -104,6 +106,13 @@ def test_all_who_take_part_in_the_cifar10_race_classify_the_test_images(small_ci
         assert 0 <= accuracy <= 1
 
 
+def test_so_many_epochs_are_run_that_building_and_testing_fit_in_too(small_cifar10):
+    contest = cifar10.Contest(weights=None)
+    contest.epoch_seconds = 12.0
+    assert contest.epochs_within(100.0, 20.0) == 7  # 8 s for the rest, 95 s in all
+    assert contest.epochs_within(10.0, 20.0) == 1
+
+
 def test_who_misses_the_line_or_takes_too_long_has_nothing_in_that_turn(small_cifar10, tmp_path):
     runs = {
         "theirs": [(100.0, 0.70), (100.0, 0.69), (90.0, 0.70)],
@@ -118,3 +127,31 @@ def test_who_misses_the_line_or_takes_too_long_has_nothing_in_that_turn(small_ci
     assert results["cifar10-same-time"]["ours"] == [0.80, 0.0, 0.84]
     assert results["cifar10-borrowed"]["median"] == 10.0
     assert "0.7100 0.6000 0.7000" in (tmp_path / "RESULTS.md").read_text()
+
+
+def test_the_long_training_is_told_with_its_curve(tmp_path):
+    history = [{"accuracy": 0.1 * k, "val_accuracy": 0.08 * k, "seconds": 60.0} for k in range(1, 7)]
+    card = {"name": "cifar10", "origin": "real", "train_images": 50_000, "test_images": 10_000}
+    about = {"accuracy": 0.91234, "accuracy_interval_95": (0.906, 0.918), "seconds": 360.0, "parameters": 1_975_096}
+    about |= {
+        "epochs": 6,
+        "batch_size": 128,
+        "seed": 0,
+        "precision": "mixed_bfloat16",
+        "data": card,
+        "history": history,
+    }
+    long.save(about, folder=tmp_path)
+    text = (tmp_path / "RESULTS.md").read_text()
+    assert "**0.9123** (95 % interval 0.906 to 0.918) after 6 minutes" in text
+    assert "50,000 training images (a tenth of them for validation), 10,000 test" in text
+    assert "| 5 | 5.0 | 0.500 | 0.400 |" in text
+    assert "| 6 | 6.0 | 0.600 | 0.480 |" in text
+    assert (tmp_path / "long.png").stat().st_size > 5_000
+
+
+def test_a_start_is_timed_to_the_end_of_the_process_and_must_not_fail():
+    assert startup.starts_per_minute("import time; time.sleep(0.2)") < 60 / 0.2
+    with pytest.raises(subprocess.CalledProcessError):
+        startup.starts_per_minute("raise SystemExit(1)")
+    assert 0 < startup.import_milliseconds() < 500

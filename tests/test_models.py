@@ -66,19 +66,21 @@ def test_stages_halve_the_image():
 
 
 @pytest.mark.parametrize("channels", [3, 1])
-def test_whitened_filters_give_uncorrelated_outputs_of_equal_size(channels):
+@pytest.mark.parametrize(("patch", "count"), [(4, 16), (2, 4)])
+def test_whitened_filters_give_uncorrelated_outputs_of_equal_size(channels, patch, count):
     rng = np.random.default_rng(0)
     smooth = rng.integers(0, 256, (300, 8, 8, channels)).repeat(4, axis=1).repeat(4, axis=2)
     images = (0.7 * smooth + rng.integers(0, 77, smooth.shape)).astype("uint8")
-    model = models.build_fast_cnn(images.shape[1:], 10, channels=(16, 8))
+    model = models.build_fast_cnn(images.shape[1:], 10, channels=(count, 8), patch=patch)
     models.whiten(model, images)
     stem = model.get_layer("stem")
-    linear = keras.layers.Conv2D(16, 4, 4)  # the same filters on the patches that it looked at, without ReLU
+    linear = keras.layers.Conv2D(count, patch, patch)  # the same filters on the patches that it looked at, without ReLU
     outputs = linear(np.zeros((1, *images.shape[1:])))
     linear.set_weights(stem.get_weights())
-    outputs = keras.ops.convert_to_numpy(linear(model.get_layer("scale")(images))).reshape(-1, 16)
-    np.testing.assert_allclose(np.cov(outputs[:, :8].T), np.eye(8), atol=0.02)
-    np.testing.assert_allclose(outputs[:, :8], -outputs[:, 8:], atol=1e-3)
+    outputs = keras.ops.convert_to_numpy(linear(model.get_layer("scale")(images))).reshape(-1, count)
+    half = count // 2
+    np.testing.assert_allclose(np.cov(outputs[:, :half].T), np.eye(half), atol=0.02)
+    np.testing.assert_allclose(outputs[:, :half], -outputs[:, half:], atol=1e-3)
     np.testing.assert_allclose(outputs.mean(axis=0), 0, atol=1e-2)
     assert not stem.trainable
 
@@ -86,6 +88,20 @@ def test_whitened_filters_give_uncorrelated_outputs_of_equal_size(channels):
 def test_the_first_layer_cannot_have_more_filters_than_directions():
     with pytest.raises(ValueError, match="even number of first channels, 2 to 32. Received: 48"):
         models.build_fast_cnn((28, 28, 1), 10, channels=(48, 64))
+    with pytest.raises(ValueError, match="2 to 24. Received: 32"):
+        models.build_fast_cnn(SHAPE, 10, patch=2)
+
+
+def test_the_fast_network_works_at_the_sizes_that_it_says():
+    fast, long = (
+        models.build_fast_cnn(SHAPE, 10),
+        models.build_fast_cnn(SHAPE, 10, channels=(24, 8, 8, 8), patch=2, stride=1),
+    )
+    sizes = [
+        [layer.output.shape[1] for layer in model.layers if layer.name == "stem" or layer.name.endswith("pool")]
+        for model in (fast, long)
+    ]
+    assert sizes == [[16, 8, 4], [31, 15, 7, 3]]
 
 
 def test_flat_images_can_be_whitened_too():

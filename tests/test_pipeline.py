@@ -113,6 +113,22 @@ def test_without_padding_it_only_mirrors():
     assert 10 < mirrored.sum() < 40
 
 
+def test_cutout_blackens_one_square_of_each_image_anywhere_inside_it():
+    cut = data.random_cutout(IMAGES, seed=(3, 4), size=5).numpy()
+    assert cut.dtype == IMAGES.dtype
+    places = set()
+    for image, before in zip(cut, IMAGES, strict=True):
+        black = (image == 0).all(axis=2)  # no pixel of IMAGES is
+        rows, columns = np.flatnonzero(black.any(axis=1)), np.flatnonzero(black.any(axis=0))
+        assert len(rows) == len(columns) == 5
+        assert black.sum() == 25
+        np.testing.assert_array_equal(image[~black], before[~black])
+        places.add((rows[0], columns[0]))
+    assert len(places) > 25, "images are cut independently"
+    assert {row for row, _ in places} == {column for _, column in places} == set(range(8)), "up to the edges"
+    assert (data.random_cutout(IMAGES, seed=(3, 5), size=5).numpy() != cut).any()
+
+
 # --- random_affine against the generator whose settings it takes over
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 from dlkit import data, evaluate, models, recipes
 from dlkit.__main__ import main
 from dlkit.recipes import run_folder
+from dlkit.recipes.scratch import SCRATCH
 
 
 def command(*arguments, **environment):
@@ -256,12 +257,12 @@ def tiny(monkeypatch):
     return dataset
 
 
-@pytest.mark.parametrize("name", recipes.SCRATCH)
+@pytest.mark.parametrize("name", SCRATCH)
 def test_every_recipe_from_scratch_runs_and_saves_a_model_that_loads(name, tiny, tmp_path):
     metrics = recipes.train(name, out=tmp_path, epochs=1, verbose=0)
     model = keras.models.load_model(tmp_path / "model.keras")
     images, labels = tiny.test
-    probs = evaluate.predict_probs(model, images, mirrored=recipes.SCRATCH[name].mirrored)
+    probs = evaluate.predict_probs(model, images, mirrored=SCRATCH[name].mirrored)
     assert metrics["accuracy"] == evaluate.accuracy(labels, probs)
 
 
@@ -271,6 +272,18 @@ def test_the_fast_recipes_first_layer_is_set_from_its_training_images_and_stays_
     models.whiten(fresh, run_folder.split(tiny.train, 0)[0][0])
     for ours, wanted in zip(*(model.get_layer("stem").get_weights() for model in (trained, fresh)), strict=True):
         np.testing.assert_array_equal(ours, wanted)
+
+
+@pytest.mark.parametrize("steps", [50, 400])
+def test_weight_decay_is_the_same_over_a_whole_training_however_long(steps):
+    model = SCRATCH["cifar10-long"].make((32, 32, 3), 2, steps, "float32")
+    kernel = model.get_layer("stage_1_conv_1").kernel
+    before, slopes = np.array(kernel), [keras.ops.zeros_like(kernel)]
+    optimizer = model.optimizer
+    optimizer.build([kernel])
+    for _ in range(steps):
+        optimizer.apply(slopes, [kernel])
+    np.testing.assert_allclose(np.array(kernel), before * np.exp(-3), rtol=0.1)
 
 
 def test_missing_data_is_told_at_once_with_what_was_expected(tmp_path):

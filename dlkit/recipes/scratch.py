@@ -151,7 +151,7 @@ SCRATCH = {
     "cifar10-fast": Recipe(
         "whitened first layer, small residual network, one-cycle schedule; one epoch beats cifar10-cnn's ten",
         "cifar10",
-        _with_one_cycle(0.8),
+        _with_one_cycle(0.8, shrink=2),
         epochs=10,
         batch_size=128,  # large enough to keep two cores busy, small enough for 400 steps an epoch
         augment=data.random_crop_and_flip,
@@ -163,9 +163,9 @@ SCRATCH = {
         "the same ideas with ten times the multiply-adds, for an hour on two cores",
         "cifar10",
         _with_one_cycle(0.4, shrink=3, channels=(24, 64, 256, 256), patch=2, stride=1),
-        epochs=26,
+        epochs=20,
         batch_size=128,
-        augment=_crop_flip_and_cutout,  # it sees every image 26 times, and would learn them by heart
+        augment=_crop_flip_and_cutout,  # it sees every image 20 times, and would learn them by heart
         prepare=_whiten,
         mirrored=True,
     ),
