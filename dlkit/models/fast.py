@@ -13,7 +13,7 @@ def build_fast_cnn(
     input_shape,
     num_classes,
     *,
-    channels=(32, 48, 128),
+    channels=(32, 64, 128),
     patch=4,
     stride=2,
     precision="float32",
