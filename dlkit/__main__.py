@@ -87,7 +87,7 @@ def _data_list(options):
 
 def _data_fetch(options):
     if options.name in sources.DOWNLOADS:
-        path = sources.fetch(sources.DOWNLOADS[options.name])
+        path = sources.fetch(sources.DOWNLOADS[options.name], sources.project_data())
         print(f"✓ {path} is there, and its checksum is right.")
     else:  # Keras fetches it into its own cache
         print(f"✓ {data.load(options.name, real=True)}")

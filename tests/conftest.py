@@ -2,10 +2,13 @@
 
 import os
 import pickle
+import threading
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from tests.bad_server import CONTENT, SHA256, Handler, Server
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -56,3 +59,28 @@ def write_cifar_batches(folder, per_batch=4):
     names = [b"airplane", b"automobile", b"bird", b"cat", b"deer", b"dog", b"frog", b"horse", b"ship", b"truck"]
     (folder / "batches.meta").write_bytes(pickle.dumps({b"label_names": names}, protocol=2))
     return rows.reshape(per_batch, 3, 32, 32).transpose(0, 2, 3, 1)
+
+
+@pytest.fixture
+def server():
+    """The misbehaving server; `asked` lists the paths that were asked for."""
+    with Server(("127.0.0.1", 0), Handler) as server:
+        server.asked, server.over = [], threading.Event()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.over.set()
+        server.shutdown()
+
+
+@pytest.fixture
+def download(server, monkeypatch):
+    """Makes a `Download` of a file that the server has under the given paths."""
+    from dlkit.data import download as downloads
+
+    monkeypatch.setattr(downloads, "PAUSES", (0, 0))
+
+    def make(*paths):
+        urls = tuple(f"http://127.0.0.1:{server.server_port}{path}" for path in paths)
+        return downloads.Download("file.bin", SHA256, len(CONTENT), urls)
+
+    return make

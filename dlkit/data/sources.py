@@ -1,34 +1,15 @@
-"""Where data comes from: found on disk in any of its usual forms, or downloaded, checked and put in place.
+"""Where data comes from: found on disk in any of its usual forms, or downloaded.
 
 The search goes through `DLKIT_DATA`, the project's `data/` folder and Keras's cache, in this order.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import http.client
 import os
-import tempfile
-import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
 
-from dlkit import runtime
+from dlkit.data.download import Download, fetch
 from dlkit.data.readers import DataError
-
-TIMEOUT = 10  # seconds without a byte before a source is given up
-
-
-@dataclass(frozen=True)
-class Download:
-    """One file that can be fetched: its name on disk, its SHA-256, its size in bytes, and where it is published."""
-
-    filename: str
-    sha256: str
-    size: int
-    urls: tuple[str, ...]
-
 
 # Checksums of the images: the ones Keras 3 verifies its own downloads of these files with (keras.datasets).
 DOWNLOADS = {
@@ -122,7 +103,7 @@ def find_or_fetch(name):
     if offline() or name not in DOWNLOADS:
         return None
     try:
-        return "download", fetch(DOWNLOADS[name])
+        return "download", fetch(DOWNLOADS[name], project_data())
     except DataError as error:
         print(error)
         return None
@@ -144,80 +125,3 @@ def notice(name, what):
 def offline():
     """True when DLKIT_OFFLINE is set to anything but 0: no download is tried."""
     return os.environ.get("DLKIT_OFFLINE", "0") not in ("", "0")
-
-
-def sha256_of(path):
-    """SHA-256 of a file, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(file)
-
-
-def _digest(file):  # Python 3.10
-    digest = hashlib.sha256()
-    while block := file.read(1 << 20):
-        digest.update(block)
-    return digest.hexdigest()
-
-
-def verify(path, download):
-    """Compares a file with its published checksum.
-
-    Raises:
-        DataError: naming the file and both checksums.
-    """
-    found = sha256_of(path)
-    if found != download.sha256:
-        raise DataError(
-            f"{path}: wrong checksum. Expected SHA-256 {download.sha256}, received {found} "
-            f"({os.path.getsize(path):,} of {download.size:,} bytes). Delete the file and fetch it again."
-        )
-
-
-def fetch(download, folder=None):
-    """Downloads a file, checks it, and only then gives it its name: what has that name is whole.
-
-    Args:
-        download: what to fetch; its sources are tried in order.
-        folder: where to put it; the project's `data/` by default.
-
-    Returns:
-        Path of the verified file. One that is there and right already is kept.
-
-    Raises:
-        DataError: when a file of that name is there but wrong, or when no source delivers; says what each answered.
-    """
-    folder = Path(folder) if folder else project_data()
-    target = folder / download.filename
-    if target.exists():
-        verify(target, download)
-        return target
-    folder.mkdir(parents=True, exist_ok=True)
-    failures = []
-    for url in download.urls:
-        handle, part = tempfile.mkstemp(prefix=f".{download.filename}.", suffix=".part", dir=folder)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                _copy(url, file, download)
-            verify(part, download)
-            os.chmod(part, 0o644)  # mkstemp makes files that others cannot read
-            os.replace(part, target)
-            return target
-        except (DataError, OSError, http.client.HTTPException) as error:  # urllib's errors are OSErrors
-            reason = "wrong content" if isinstance(error, DataError) else error
-            failures.append(f"  {url}: {reason}")
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(part)
-    raise DataError(
-        f"{download.filename} could not be fetched:\n" + "\n".join(failures) + f"\n"
-        f"Try again later, or download it by hand into {folder} or the folder that DLKIT_DATA names."
-    )
-
-
-def _copy(url, file, download):
-    with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
-        blocks = range(0, download.size, 1 << 20)
-        for _ in runtime.progress(blocks, f"{download.filename}, MB"):
-            file.write(answer.read(1 << 20))
-        if answer.read(1):
-            raise DataError(f"{url} sends more than the {download.size:,} bytes expected.")

@@ -1,0 +1,48 @@
+"""A server that misbehaves in the ways that servers and networks do, each under a path of its own."""
+
+import hashlib
+import http.server
+import time
+
+CONTENT = bytes(range(256)) * 5000  # 1.28 MB, more than one block
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+BODIES = {"/wrong": CONTENT[:-1] + b"x", "/long": CONTENT + b"more", "/short": CONTENT[:-5000]}
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        times = self.server.asked.count(self.path)
+        if self.path == "/missing" or (self.path == "/busy" and times < 3):
+            self.send_error(404 if self.path == "/missing" else 503)
+        elif self.path == "/loop":
+            self.send_response(302)
+            self.send_header("Location", "/loop")
+            self.end_headers()
+        else:
+            body = BODIES.get(self.path, CONTENT)
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.send_body(body, times)
+
+    def send_body(self, body, times):
+        if self.path == "/stall":
+            self.wfile.write(body[:700_000])
+            self.server.over.wait(20)
+        elif self.path == "/cut" or (self.path == "/cut-once" and times == 1):
+            self.wfile.write(body[:-5000])
+        elif self.path == "/slow":
+            for start in range(0, len(body), 64_000):
+                self.wfile.write(body[start : start + 64_000])
+                time.sleep(0.02)
+        else:
+            self.wfile.write(body)
+
+    def log_message(self, *arguments):
+        pass
+
+
+class Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request, client_address):
+        """Clients that are killed or give up are what this is about."""
