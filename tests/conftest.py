@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.bad_server import CONTENT, SHA256, Handler, Server
+from tests.faults import CONTENT, SHA256, Handler, Server
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 

@@ -4,7 +4,6 @@ import hashlib
 import os
 import random
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import pytest
 
 from dlkit.data import download as downloads
 from dlkit.data.readers import DataError
-from tests.bad_server import CONTENT, SHA256
+from tests.faults import CONTENT, SHA256, mounted
 from tests.notebook_tools import ROOT
 
 
@@ -135,17 +134,6 @@ def test_what_a_kill_has_left_is_removed_after_a_while(download, tmp_path):
     os.utime(old, (time.time() - 2 * downloads.STALE,) * 2)
     downloads.fetch(download("/good"), tmp_path)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [new.name, other.name, "file.bin"]
-
-
-def mounted(folder, options):
-    """A command that runs the rest with a small file system of its own at `folder`; skips where that cannot be."""
-    namespaces = shutil.which("unshare") and subprocess.run(
-        ["unshare", "-rm", "true"], capture_output=True, check=False
-    )
-    if not namespaces or namespaces.returncode:
-        pytest.skip("needs Linux with user namespaces, to mount a file system")
-    folder.mkdir()
-    return ["unshare", "-rm", "sh", "-c", f'mount -t tmpfs -o {options} tmpfs "{folder}" && exec "$@"', "-"]
 
 
 @pytest.mark.parametrize(

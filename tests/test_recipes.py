@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,6 +18,8 @@ from dlkit import data, evaluate, models, recipes
 from dlkit.__main__ import main
 from dlkit.recipes import run_folder
 from dlkit.recipes.scratch import SCRATCH
+from tests.faults import mounted
+from tests.notebook_tools import ROOT
 
 
 def command(*arguments, **environment):
@@ -112,6 +116,26 @@ def test_a_killed_training_goes_on_to_the_same_result(finished, tmp_path):
         == json.loads((finished[0] / "metrics.json").read_text())["accuracy"]
     )
     weights = [keras.models.load_model(folder / "model.keras").get_weights() for folder in (finished[0], out)]
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_full_disk_keeps_the_last_whole_epoch_and_with_room_the_same_command_goes_on(finished, tmp_path):
+    line, env = command("train", "digits-mlp", "--out", tmp_path / "disk" / "run")
+    train, prefix = shlex.join(line), mounted(tmp_path / "disk", "size=140k")
+    then = f'mount -o remount,size=20m "{tmp_path / "disk"}"'
+    script = f'{train}; echo "status $?"; ls -A "{tmp_path / "disk" / "run"}"; {then}; {train} && cp -r "$0" "$1"'
+    script = ["sh", "-c", script, tmp_path / "disk" / "run", tmp_path / "saved"]
+    done = subprocess.run([*prefix, *script], env=env, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    full, rest = done.stdout.split("status 1\n")
+    assert "Epoch 1/30" in full
+    assert rest.split("\n")[:2] == ["checkpoint.npz", "settings.json"], "and nothing half written"
+    assert re.search(r"✗ Epoch \d+ could not be saved: .*No space left.*the same command then goes on", done.stderr)
+    assert "Epoch 1/30" not in rest
+    weights = [
+        keras.models.load_model(folder / "model.keras").get_weights() for folder in (finished[0], tmp_path / "saved")
+    ]
     for a, b in zip(*weights, strict=True):
         np.testing.assert_array_equal(a, b)
 

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from dlkit import data, models, training
 
@@ -102,6 +103,25 @@ def test_a_foreign_or_broken_checkpoint_is_refused_by_name(tmp_path):
     (tmp_path / "run.npz").write_bytes(b"half a file")
     with pytest.raises(ValueError, match=r"run\.npz is no readable checkpoint.*Delete it to start anew"):
         fit(make(), tmp_path / "run.npz", 1)
+
+
+def test_a_loss_that_is_no_number_stops_the_training_and_what_was_saved_before_is_kept(tmp_path):
+    def poisoned(first_epoch):
+        ds = data.pipeline(X.astype("float32"), Y, batch_size=8, training=True, seed=5, first_epoch=first_epoch)
+        return ds.enumerate().map(lambda k, batch: (tf.where(k == 11, np.nan, 1.0) * batch[0], batch[1]))
+
+    model, checkpoint = make(), tmp_path / "checkpoint.npz"
+    with pytest.raises(
+        training.DivergedError, match=r"became nan in epoch 2, batch 4\. The state after epoch 1 is kept"
+    ):
+        training.fit(model, poisoned, steps_per_epoch=8, epochs=4, checkpoint=checkpoint, verbose=0)
+    again = make()
+    assert training.Checkpoint(checkpoint).restore(again) == 1
+    assert all(np.isfinite(values).all() for values in weights(again))
+    alone = make()
+    fit(alone, tmp_path / "alone.npz", epochs=1)
+    for kept, wanted in zip(weights(again), weights(alone), strict=True):
+        np.testing.assert_array_equal(kept, wanted)
 
 
 def test_the_cycle_climbs_to_its_peak_and_falls_to_almost_nothing():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import os
 import time
 from pathlib import Path
@@ -13,12 +15,17 @@ import numpy as np
 _WATCHED = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")  # of EarlyStopping, ReduceLROnPlateau
 
 
+class DivergedError(ValueError):
+    """The loss became infinite or no number; the last whole epoch before that is kept."""
+
+
 class Checkpoint(keras.callbacks.Callback):
     """Saves the whole state of training after every epoch, in one file that is always whole.
 
     The state is every number that training carries along: weights, the optimizer's moments and step count, the
     generators behind dropout, and what `EarlyStopping` and `ReduceLROnPlateau` remember. It is written beside and
-    renamed, so a kill at any moment leaves the last whole epoch.
+    renamed, so a kill at any moment leaves the last whole epoch, and so does a full disk. When the loss becomes
+    infinite or no number, training ends with a `DivergedError`, and that epoch is not saved.
 
     Args:
         path: the file, ending in `.npz`.
@@ -73,6 +80,19 @@ class Checkpoint(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self._start = time.perf_counter()
 
+    def on_train_batch_end(self, batch, logs=None):
+        self.check(logs["loss"], batch)
+
+    def check(self, loss, batch):
+        """Raises a `DivergedError` for a loss that is no finite number, saying where it began."""
+        if not math.isfinite(loss):
+            done = len(self.history)
+            kept = f"The state after epoch {done} is kept in {self.path}" if done else "Nothing was saved"
+            raise DivergedError(
+                f"The loss became {loss} in epoch {done + 1}, batch {batch + 1}. {kept}. Try a lower learning rate or "
+                "`clipnorm`, and look at the inputs: one that is no number is enough. Then choose another run folder."
+            )
+
     def on_epoch_end(self, epoch, logs=None):
         self.history.append({**{k: float(v) for k, v in logs.items()}, "seconds": time.perf_counter() - self._start})
         values = {f"variable_{k}": np.asarray(variable) for k, variable in enumerate(state(self.model))}
@@ -85,12 +105,25 @@ class Checkpoint(keras.callbacks.Callback):
             "watchers": [_memory(watcher) for watcher in self.watchers],
         }
         values |= {f"best_{w}_{k}": value for w, values in enumerate(best) for k, value in enumerate(values)}
+        self._write({"about": json.dumps(about), **values})
+
+    def _write(self, values):
         part = self.path.with_suffix(".part")
-        with open(part, "wb") as file:
-            np.savez(file, about=json.dumps(about), **values)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, self.path)
+        try:
+            with open(part, "wb") as file:
+                np.savez(file, **values)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, self.path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                part.unlink()
+            done = len(self.history)
+            kept = f"Epoch {done - 1} is" if done > 1 else "Nothing was"
+            raise OSError(
+                f"Epoch {done} could not be saved: {error}. {kept} kept in {self.path}. Make room; the same command "
+                "then goes on from there."
+            ) from error
 
 
 def _memory(watcher):
@@ -133,6 +166,10 @@ def fit(
 
     Returns:
         A list with a dictionary for each epoch: the metrics by Keras's names, and "seconds" of training and validation.
+
+    Raises:
+        DivergedError: when the loss becomes infinite or no number.
+        OSError: when an epoch cannot be saved. In both cases the last saved epoch is kept.
     """
     if strategy is not None:
         from dlkit.training import workers

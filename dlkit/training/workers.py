@@ -54,6 +54,7 @@ def fit(
 
     Raises:
         WorkerLostError: when another worker is gone. Start all of them again with the same commands.
+        DivergedError, OSError: as `dlkit.training.fit`.
     """
     index, workers = runtime.worker()
     chief = index == 0
@@ -72,7 +73,11 @@ def fit(
             if model.stop_training:
                 break
             watchers.on_epoch_begin(epoch)
-            logs = _means(step(next(batches)) for _ in range(steps_per_epoch))
+            sums = []
+            for number in range(steps_per_epoch):
+                sums.append([float(value) for value in step(next(batches))])
+                saver.check(sums[-1][0], number)
+            logs = _means(sums)
             if validation_data is not None:
                 logs |= {f"val_{name}": v for name, v in _means(evaluate(*batch) for batch in validation_data).items()}
             if verbose:

@@ -1,8 +1,12 @@
-"""A server that misbehaves in the ways that servers and networks do, each under a path of its own."""
+"""Things that go wrong, made on purpose: a server that misbehaves, a disk that is full or cannot be written to."""
 
 import hashlib
 import http.server
+import shutil
+import subprocess
 import time
+
+import pytest
 
 CONTENT = bytes(range(256)) * 5000  # 1.28 MB, more than one block
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -46,3 +50,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server(http.server.ThreadingHTTPServer):
     def handle_error(self, request, client_address):
         """Clients that are killed or give up are what this is about."""
+
+
+def mounted(folder, options):
+    """A command that runs the rest with a small file system of its own at `folder`; skips where that cannot be."""
+    namespaces = shutil.which("unshare") and subprocess.run(
+        ["unshare", "-rm", "true"], capture_output=True, check=False
+    )
+    if not namespaces or namespaces.returncode:
+        pytest.skip("needs Linux with user namespaces, to mount a file system")
+    folder.mkdir()
+    return ["unshare", "-rm", "sh", "-c", f'mount -t tmpfs -o {options} tmpfs "{folder}" && exec "$@"', "-"]
