@@ -1,8 +1,12 @@
 """Files that are damaged or mean harm: each a clear error that names the file."""
 
+import gzip
+import io
 import os
 import pickle
+import struct
 import tarfile
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -97,6 +101,58 @@ def test_an_archive_cannot_write_anywhere(batches, tmp_path):
     before = sorted(tmp_path.rglob("*"))
     readers.read_cifar_batches(archive)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+# --- small files that would unpack to gigabytes
+
+
+def peak_memory(function):
+    """Bytes that Python and NumPy held at most while `function` ran."""
+    tracemalloc.start()
+    try:
+        function()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_archive_that_unpacks_to_gigabytes_is_refused_before_it_does(tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "MOST", 5_000_000)
+    archive = tmp_path / "cifar-10-python.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        member = tarfile.TarInfo("cifar-10-batches-py/data_batch_1")
+        member.size = 60_000_000
+        tar.addfile(member, io.BytesIO(bytes(member.size)))
+
+    def read():
+        with pytest.raises(readers.DataError, match="unpacks to more than 5,000,000 bytes"):
+            readers.read_cifar_batches(archive)
+
+    assert archive.stat().st_size < 100_000
+    assert peak_memory(read) < 5_000_000
+
+
+def test_a_gzip_file_that_unpacks_to_gigabytes_is_refused_before_it_does(tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "MOST", 5_000_000)
+    path = tmp_path / "t10k-images-idx3-ubyte.gz"
+    path.write_bytes(gzip.compress(b"\0\0\x08\x01" + struct.pack(">I", 60_000_000) + bytes(60_000_000)))
+
+    def read():
+        with pytest.raises(readers.DataError, match="unpacks to more than 5,000,000 bytes"):
+            readers.read_idx(path)
+
+    assert peak_memory(read) < 20_000_000
+
+
+def test_an_npz_that_unpacks_to_gigabytes_is_refused_before_it_does(tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "MOST", 5_000_000)
+    np.savez_compressed(tmp_path / "mnist.npz", x_train=np.zeros(60_000_000, "uint8"))
+
+    def read():
+        with pytest.raises(readers.DataError, match="unpacks to more than 5,000,000 bytes"):
+            readers.read_npz(tmp_path / "mnist.npz", ["x_train"])
+
+    assert peak_memory(read) < 5_000_000
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,12 @@ import io
 import pickle
 import struct
 import tarfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
+
+MOST = 500_000_000  # bytes that a file may unpack to; the largest of ours, CIFAR-10's archive, has 186,000,000
 
 
 class DataError(ValueError):
@@ -94,10 +97,21 @@ def _members(archive, names):
     """Reads the named members of a tar.gz into memory, so that no path in the archive is ever written to."""
     try:
         with tarfile.open(archive, "r:gz") as tar:
-            files = {Path(m.name).name: m for m in tar if m.isfile() and m.size < 100_000_000}
-            return {name: tar.extractfile(files[name]).read() for name in names if name in files}
-    except (tarfile.TarError, EOFError, OSError) as error:
+            found, size = {}, 0
+            for member in tar:
+                size += tarfile.BLOCKSIZE + member.size
+                _refuse_above(MOST, size)  # before what follows is unpacked
+                if member.isfile() and (name := Path(member.name).name) in names:
+                    found[name] = tar.extractfile(member).read()
+            return found
+    except (tarfile.TarError, EOFError, OSError, ValueError, gzip.zlib.error) as error:
         raise DataError(f"{archive} is not a whole tar.gz archive: {error}. Delete it and fetch it again.") from error
+
+
+def _refuse_above(most, size):
+    """A small file may unpack to more than a memory holds."""
+    if size > most:
+        raise ValueError(f"it unpacks to more than {most:,} bytes")
 
 
 def read_idx(path):
@@ -115,7 +129,9 @@ def read_idx(path):
     path = Path(path)
     try:
         content = path.read_bytes()
-        content = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+        if content[:2] == b"\x1f\x8b":
+            content = gzip.GzipFile(fileobj=io.BytesIO(content)).read(MOST + 1)
+            _refuse_above(MOST, len(content))
         zero, kind, rank = struct.unpack(">HBB", content[:4])
         shape = struct.unpack(f">{rank}I", content[4 : 4 + 4 * rank])
         if zero != 0 or kind != 8:
@@ -132,6 +148,8 @@ def read_npz(path, names):
         DataError: when the file is damaged or lacks one of the names.
     """
     try:
+        with zipfile.ZipFile(path) as members:
+            _refuse_above(MOST, sum(member.file_size for member in members.infolist()))
         with np.load(path, allow_pickle=False) as arrays:
             return [arrays[name] for name in names]
     except Exception as error:  # zipfile and NumPy raise many kinds for a damaged file

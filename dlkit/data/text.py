@@ -118,6 +118,8 @@ def load_sunspots(real):
             rows = list(csv.DictReader(file))
         months = np.array([row["month"] for row in rows], "datetime64[M]")
         values = np.array([row["sunspots"] for row in rows], float)
+        if not np.isfinite(values).all():
+            raise ValueError(f"no number in line {int(np.argmin(np.isfinite(values))) + 2}")
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise DataError(f"{SUNSPOTS} is part of this project and no readable table: {error}. Restore it.") from error
     cut = len(rows) - 360
