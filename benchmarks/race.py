@@ -69,18 +69,20 @@ def save(name, result, *, folder=FOLDER):
         result: what `take_turns` returns, with "question", "goal", "unit" and "conditions" added.
         folder: where the two files are.
     """
-    file = folder / "results.json"
-    results = json.loads(file.read_text()) if file.exists() else {}
-    results[name] = result
-    file.write_text(json.dumps(dict(sorted(results.items())), indent=1) + "\n")
+    results = read(folder=folder)[0] | {name: result}
+    (folder / "results.json").write_text(json.dumps(dict(sorted(results.items())), indent=1) + "\n")
     write(folder=folder)
 
 
 def write(*, folder=FOLDER):
-    """Writes RESULTS.md from results.json and long.json, as far as they are there."""
-    found = {name: folder / f"{name}.json" for name in ("results", "long")}
-    read = {name: json.loads(file.read_text()) for name, file in found.items() if file.exists()}
-    (folder / "RESULTS.md").write_text(table(read.get("results", {}), read.get("long")))
+    """Writes RESULTS.md anew."""
+    (folder / "RESULTS.md").write_text(table(*read(folder=folder)))
+
+
+def read(*, folder=FOLDER):
+    """Contents of results.json and of long.json; of one that is not there, nothing."""
+    files = folder / "results.json", folder / "long.json"
+    return [json.loads(file.read_text()) if file.exists() else {} for file in files]
 
 
 def table(results, long=None):

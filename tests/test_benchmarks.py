@@ -55,8 +55,7 @@ def test_a_saved_race_replaces_its_own_row_and_leaves_the_others(tmp_path):
 
 
 def test_the_published_table_is_that_of_the_published_numbers():
-    results = json.loads((race.FOLDER / "results.json").read_text())
-    trained = json.loads((race.FOLDER / "long.json").read_text())
+    results, trained = race.read()
     assert (race.FOLDER / "RESULTS.md").read_text() == race.table(results, trained)
     for name, found in results.items():
         ratios = [ours / theirs for ours, theirs in zip(found["ours"], found["theirs"], strict=True)]

@@ -95,5 +95,8 @@ def test_the_races_results_are_the_measured_ones():
     measured = [RESULTS[name]["median"] for name in ("pipeline", "pipeline-large-files")]
     assert [int(ratio) for ratio in ratios.groups()] == [round(ratio) for ratio in measured]
     ratios = re.search(r"its ten epochs (\d+) times as fast .*?the second time (\d+) times", README, re.DOTALL)
-    measured = [RESULTS[name]["median"] for name in ("transfer", "transfer-again")]
+    measured = [RESULTS[name]["median"] for name in ("frozen", "frozen-again")]
+    assert [int(ratio) for ratio in ratios.groups()] == [int(ratio) for ratio in measured]
+    ratios = re.search(r"one epoch, (\d+) times sooner .*? past it (\d+) times sooner", README, re.DOTALL)
+    measured = [RESULTS[name]["median"] for name in ("cifar10-scratch", "cifar10-borrowed")]
     assert [int(ratio) for ratio in ratios.groups()] == [int(ratio) for ratio in measured]

@@ -1,4 +1,4 @@
-"""The code written in notebooks 09, 10 and 12, tested on more cases than the lessons show."""
+"""The code written in notebooks 09 to 12, tested on more cases than the lessons show."""
 
 import keras
 import numpy as np
@@ -17,6 +17,11 @@ def convolution():
 @pytest.fixture(scope="module")
 def pipelines():
     return definitions(ROOT / "notebooks" / "10_image_pipelines.ipynb")
+
+
+@pytest.fixture(scope="module")
+def classic():
+    return definitions(ROOT / "notebooks" / "11_cnn_on_cifar10.ipynb")
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +137,28 @@ def test_the_broken_pipeline_is_broken_in_validation_only(pipelines):
     train_ds, val_ds = pipelines.broken_datasets(images, np.arange(1300))
     assert all((x[:, 0, 0] == y).all() for x, y in train_ds.as_numpy_iterator())
     assert np.mean(np.concatenate([x[:, 0, 0] == y for x, y in val_ds.as_numpy_iterator()])) < 0.05
+
+
+# --- 11
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_patches_are_the_windows_of_a_grid_row_by_row(classic, size):
+    images = np.random.default_rng(0).integers(0, 256, (3, 8, 12, 2))
+    grid = np.lib.stride_tricks.sliding_window_view(images, (size, size), axis=(1, 2))[:, ::size, ::size]
+    patches = classic.patches_of(images, size)
+    assert patches.shape == (3 * (8 // size) * (12 // size), size * size * 2)
+    np.testing.assert_array_equal(patches, grid.transpose(0, 1, 2, 4, 5, 3).reshape(patches.shape))
+
+
+def test_the_block_is_the_identity_where_its_branch_is_silent(classic):
+    inputs = keras.Input((4, 4, 3))
+    block = keras.Model(inputs, classic.residual_block(inputs))
+    for layer in block.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            layer.set_weights([np.zeros_like(values) for values in layer.get_weights()])
+    x = np.random.default_rng(0).normal(size=(2, 4, 4, 3)).astype("float32")
+    np.testing.assert_allclose(block(x), np.maximum(x, 0), atol=1e-6)
 
 
 # --- 12
