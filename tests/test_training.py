@@ -108,7 +108,7 @@ def test_a_foreign_or_broken_checkpoint_is_refused_by_name(tmp_path):
 def test_a_loss_that_is_no_number_stops_the_training_and_what_was_saved_before_is_kept(tmp_path):
     def poisoned(first_epoch):
         ds = data.pipeline(X.astype("float32"), Y, batch_size=8, training=True, seed=5, first_epoch=first_epoch)
-        return ds.enumerate().map(lambda k, batch: (tf.where(k == 11, np.nan, 1.0) * batch[0], batch[1]))
+        return ds.enumerate().map(lambda k, batch: (*batch, tf.fill([8], tf.where(k == 11, np.nan, 1.0))))
 
     model, checkpoint = make(), tmp_path / "checkpoint.npz"
     with pytest.raises(
