@@ -310,6 +310,14 @@ def test_weight_decay_is_the_same_over_a_whole_training_however_long(steps):
     np.testing.assert_allclose(np.array(kernel), before * np.exp(-3), rtol=0.1)
 
 
+@pytest.mark.parametrize("name", ["cifar10-fast", "cifar10-long"])
+def test_weight_decay_never_turns_a_weight_over_however_short_the_training(name):
+    for steps in (1, 2, 5, 50):
+        optimizer = SCRATCH[name].make((32, 32, 3), 2, steps, "float32").optimizer
+        rates = [float(optimizer._learning_rate(step)) for step in range(steps)]
+        assert max(rates) * optimizer.weight_decay < 0.2
+
+
 def test_missing_data_is_told_at_once_with_what_was_expected(tmp_path):
     start = time.monotonic()
     done = run("train", "cifar10-cnn", "--data", "/nonexistent", "--out", tmp_path / "run")

@@ -105,7 +105,8 @@ def _with_adam(builder, learning_rate, **options):
 def _with_one_cycle(peak, *, shrink=0, **options):
     """A `make` for `models.build_fast_cnn` with these options, trained with one cycle up to the rate `peak`.
 
-    Weight decay alone would shrink all weights, over the whole training, by the factor e**-shrink, however long it is.
+    Weight decay alone would shrink all weights, over the whole training, by the factor e**-shrink, however long it is;
+    less in fewer than 100 steps.
     """
 
     def make(input_shape, num_classes, steps, precision):
@@ -115,7 +116,8 @@ def _with_one_cycle(peak, *, shrink=0, **options):
 
         model = models.build_fast_cnn(input_shape, num_classes, precision=precision, **options)
         schedule = training.OneCycle(peak, steps, warmup=0.2)
-        decay = shrink / (peak * steps / 2) or None  # the mean rate is half of the peak
+        # The mean rate is half of the peak. In fewer than 100 steps so much decay would turn weights over.
+        decay = shrink / (peak * max(steps, 100) / 2) or None
         optimizer = keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True, weight_decay=decay)
         model.compile(optimizer=optimizer, loss=training.SmoothedCrossentropy(), metrics=["accuracy"])
         return model
@@ -160,7 +162,7 @@ SCRATCH = {
         mirrored=True,
     ),
     "cifar10-long": Recipe(
-        "the same ideas with eight times the multiply-adds, for an hour on two cores",
+        "the same ideas with eight times the multiply-adds, for longer trainings",
         "cifar10",
         _with_one_cycle(0.4, shrink=3, channels=(24, 64, 256, 256), patch=2, stride=1),
         epochs=24,
