@@ -119,7 +119,7 @@ def _long_section(metrics):
     low, high = metrics["accuracy_interval_95"]
     told = "; ".join(f"{key} {plain(value)}" for key, value in metrics["conditions"].items())
     lines = [
-        "## An hour from scratch",
+        "## The long training from scratch",
         "",
         f"`make bench RACE=long` trains `cifar10-long`: {metrics['epochs']} epochs, {metrics['parameters']:,} "
         f"parameters, {metrics['precision']}. Test accuracy **{metrics['accuracy']:.4f}** (95 % interval {low:.3f} to "

@@ -12,6 +12,7 @@ import pytest
 from tests.notebook_tools import ROOT
 
 RESULTS = json.loads((ROOT / "benchmarks" / "results.json").read_text())
+LONG = json.loads((ROOT / "benchmarks" / "long.json").read_text())
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "data/README.md")]
 README = (ROOT / "README.md").read_text()
 
@@ -70,6 +71,22 @@ def test_links_lead_to_files(document):
     for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
         if not target.startswith("http"):
             assert (document.parent / target).exists(), target
+
+
+def test_the_long_trainings_row_is_the_measured_one():
+    row = re.search(
+        r"`cifar10-long` \|.*?\| ([\d.]+) \(([\d.]+) to ([\d.]+)\) \| ([\d,]+) \| seed (\d+), (\d+) epochs", README
+    )
+    low, high = LONG["accuracy_interval_95"]
+    told = [float(number.replace(",", "")) for number in row.groups()]
+    measured = [round(number, 3) for number in (LONG["accuracy"], low, high)]
+    assert told == [*measured, round(LONG["seconds"]), LONG["seed"], LONG["epochs"]]
+    told = re.search(r"is at ([\d.]+) after (\d+) epochs, (\d+) minutes", README)
+    assert [float(number) for number in told.groups()] == [
+        round(LONG["accuracy"], 2),
+        LONG["epochs"],
+        round(LONG["seconds"] / 60),
+    ]
 
 
 def test_every_dependency_has_a_reason_and_constraints_pin_it():
