@@ -90,8 +90,8 @@ def load_mnist(real):
         return _mnist_from_idx(found[1].parent, found[0])
     if found:
         x_train, y_train, x_test, y_test = readers.read_npz(found[1], ["x_train", "y_train", "x_test", "y_test"])
-        train, test = (x_train, y_train.astype("int64")), (x_test, y_test.astype("int64"))
-        return _digits_dataset(train, test, "real", found[0], _MNIST_ABOUT)
+        parts = (_checked_digits(*part, found[1]) for part in ((x_train, y_train), (x_test, y_test)))
+        return _digits_dataset(*parts, "real", found[0], _MNIST_ABOUT)
     if real:
         raise sources.unobtainable(
             "mnist", "mnist.npz, or the idx files train-images-idx3-ubyte.gz and its three companions"
@@ -114,17 +114,31 @@ def _mnist_from_idx(folder, label):
         if images is None or labels is None:
             lacking = f"{part}-{'images-idx3' if images is None else 'labels-idx1'}-ubyte.gz"
             raise DataError(f"{folder} lacks {lacking}. Put it beside the others, or take them all away.")
-        images, labels = readers.read_idx(images), readers.read_idx(labels).astype("int64")
-        if images.ndim != 3 or labels.shape != images.shape[:1]:
-            raise DataError(f"{folder}/{part}-*: images of shape {images.shape}, labels of shape {labels.shape}.")
-        return images, labels
+        return _checked_digits(readers.read_idx(images), readers.read_idx(labels), f"{folder}/{part}-*")
 
     if any(folder.glob("train-images-idx3-ubyte*")):
         return _digits_dataset(read("train"), read("t10k"), "real", label, _MNIST_ABOUT)
     images, labels = read("t10k")
+    if (rare := np.bincount(labels)[np.unique(labels)].min()) < 2 or len(labels) < 50:
+        raise DataError(
+            f"{folder} has {len(labels)} test images, and {rare} of one digit: too few to hold a fifth of them out. "
+            "Fetch the files again."
+        )
     parts = train_test_split(images, labels, test_size=0.2, stratify=labels, random_state=0)
     about = _MNIST_ABOUT + " Only the 10,000 of the original test set were found; a fifth of them is held out here."
     return _digits_dataset((parts[0], parts[2]), (parts[1], parts[3]), "real", label, about)
+
+
+def _checked_digits(images, labels, file):
+    """The arrays, labels as int64, when they can be MNIST's."""
+    shapes = f"images {images.dtype} {images.shape}, labels {labels.dtype} {labels.shape}"
+    fit = images.ndim == 3 and images.shape[1:] == (28, 28) and labels.shape == images.shape[:1] and len(labels)
+    if not fit or images.dtype != np.uint8 or labels.dtype.kind not in "iu" or not set(labels) <= set(range(10)):
+        raise DataError(
+            f"{file}: expected uint8 images (count, 28, 28) and as many labels from 0 to 9. Received: {shapes}. "
+            "Delete it and fetch it again."
+        )
+    return images, labels.astype("int64")
 
 
 def _digits_dataset(train, test, origin, source, about):

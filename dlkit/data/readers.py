@@ -1,7 +1,7 @@
 """Readers of the file formats that image data sets come in. Each refuses what it cannot read, naming the file.
 
-Nothing here trusts a file: pickles may hold NumPy arrays and plain containers only, archives are read member by
-member and never unpacked, images are decoded by Pillow with its limit on size.
+Nothing here trusts a file: pickles may hold arrays and plain containers only and call no one's code, archives are read
+member by member and never unpacked, and what would unpack to more than `MOST` bytes is refused before it does.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import pickle
+import pickletools
 import struct
 import tarfile
 import zipfile
@@ -23,24 +24,47 @@ class DataError(ValueError):
     """A file or folder that is there but cannot be used as the data it should be."""
 
 
-class _ArraysOnly(pickle.Unpickler):
-    """Admits what CIFAR's batches need (NumPy arrays of numbers, lists, dicts, bytes) and no other global name."""
+class _Array:
+    """Takes the place of NumPy's arrays and types while a pickle is read, and only keeps what it is given."""
 
-    _allowed = {
-        (module, name)
-        for module in ("numpy", "numpy.core.multiarray", "numpy._core.multiarray")
-        for name in ("_reconstruct", "ndarray", "dtype")
-    } | {("_codecs", "encode")}
+    def __init__(self, *arguments):
+        self.arguments, self.state = arguments, None
+
+    def __setstate__(self, state):
+        self.state = state
+
+    def pixels(self):
+        """The uint8 array that was pickled; a ValueError when it was none."""
+        _, shape, kind, fortran, content = self.state
+        if kind.arguments[0] != "u1" or type(content) is not bytes:
+            raise ValueError(f"pixels of type {kind.arguments[0]}")
+        return np.frombuffer(content, np.uint8).reshape(shape, order="F" if fortran else "C")
+
+
+_ADMITTED = {
+    ("numpy.core.multiarray", "_reconstruct"): _Array,
+    ("numpy._core.multiarray", "_reconstruct"): _Array,
+    ("numpy", "ndarray"): _Array,
+    ("numpy", "dtype"): _Array,
+    ("_codecs", "encode"): lambda text, encoding="latin1": text.encode("latin1"),
+}
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Admits what CIFAR's batches need (arrays, lists, dicts, bytes), and calls nothing of NumPy's or anyone's."""
 
     def find_class(self, module, name):
-        if (module, name) not in self._allowed:
+        if (module, name) not in _ADMITTED:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}, and a data set needs arrays only")
-        return super().find_class(module, name)
+        return _ADMITTED[module, name]
 
 
-def _unpickle(stream, file):
+def _unpickle(content, file):
     try:
-        return _ArraysOnly(stream, encoding="bytes").load()
+        for opcode, number, _ in pickletools.genops(content):
+            if "PUT" in opcode.name and number > len(content):  # ten bytes that make room for gigabytes
+                raise ValueError("it numbers more objects than it can hold")
+        return _ArraysOnly(io.BytesIO(content), encoding="bytes").load()
     except Exception as error:  # a damaged pickle can raise almost anything
         raise DataError(f"{file} is not a readable CIFAR-10 batch: {error}. Delete it and fetch it again.") from error
 
@@ -63,34 +87,37 @@ def read_cifar_batches(source):
     source = Path(source)
     names = [f"data_batch_{k}" for k in range(1, 6)] + ["test_batch", "batches.meta"]
     if source.is_dir():
-        streams = {path.name: path.read_bytes() for path in source.iterdir() if path.name in names}
+        contents = {path.name: path.read_bytes() for path in source.iterdir() if path.name in names}
     else:
-        streams = _members(source, names)
-    if missing := [name for name in names if name not in streams]:
+        contents = _members(source, names)
+    if missing := [name for name in names if name not in contents]:
         raise DataError(f"{source} lacks {', '.join(missing)}. Delete it and fetch it again.")
-    batches = {name: _unpickle(io.BytesIO(streams[name]), f"{source}/{name}") for name in names}
+    batches = {name: _unpickle(contents[name], f"{source}/{name}") for name in names}
     arrays = [_cifar_batch(batches[name], f"{source}/{name}") for name in names[:6]]
     train = tuple(np.concatenate(parts) for parts in zip(*arrays[:5], strict=True))
-    try:
-        class_names = [name.decode() for name in batches["batches.meta"][b"label_names"]]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{source}/batches.meta holds no label_names. Delete it and fetch it again.") from error
-    return train, arrays[5], class_names
+    return train, arrays[5], _class_names(batches["batches.meta"], f"{source}/batches.meta")
+
+
+def _class_names(meta, file):
+    names = meta.get(b"label_names") if isinstance(meta, dict) else None
+    if not isinstance(names, list) or len(names) != 10 or {type(name) for name in names} != {bytes}:
+        raise DataError(f"{file} holds no ten label_names. Delete it and fetch it again.")
+    return [name.decode("latin1") for name in names]
 
 
 def _cifar_batch(batch, file):
     try:
-        rows, labels = np.asarray(batch[b"data"]), np.asarray(batch[b"labels"], dtype="int64")
-        if rows.dtype != np.uint8 or labels.ndim != 1:
-            raise ValueError(f"data of type {rows.dtype}, labels of shape {labels.shape}")
+        rows, labels = batch[b"data"].pixels(), batch[b"labels"]
+        if type(labels) is not list or {type(label) for label in labels} - {int}:
+            raise ValueError("labels that are no whole numbers")
         images = np.ascontiguousarray(rows.reshape(len(labels), 3, 32, 32).transpose(0, 2, 3, 1))
-    except (KeyError, TypeError, ValueError) as error:
+        if not labels or not 0 <= min(labels) <= max(labels) <= 9:
+            raise ValueError("labels that are not from 0 to 9")
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DataError(
             f"{file}: expected uint8 rows of 3,072 pixels and as many labels. Received: {error}."
         ) from error
-    if len(labels) and not 0 <= labels.min() <= labels.max() <= 9:
-        raise DataError(f"{file}: expected labels from 0 to 9. Received: {labels.min()} to {labels.max()}.")
-    return images, labels
+    return images, np.array(labels, "int64")
 
 
 def _members(archive, names):

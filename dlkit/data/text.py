@@ -40,6 +40,11 @@ def _rt_polarity(folder, label):
         kept = [line.strip() for line in lines if line.strip()]
         texts += kept
         labels += [value] * len(kept)
+        if len(set(kept)) < 10:
+            raise DataError(
+                f"{folder / name}: expected a sentence in each line, ten or more. Received: {len(set(kept))}. "
+                "Delete it and fetch it again."
+            )
     about = "Sentences of movie reviews, judged by their stars (Pang and Lee 2005); a fifth of them is held out here."
     train, test = split_texts(texts, labels)
     return Dataset("reviews", train, test, ["negative", "positive"], "real", label, about)
@@ -97,6 +102,11 @@ def load_prose(real):
             text = found[1].read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
             raise DataError(f"{found[1]} is no text in UTF-8: {error}. Delete it and fetch it again.") from error
+        if "\n" not in text[: int(0.9 * len(text))]:
+            raise DataError(
+                f"{found[1]}: expected a text of many lines. Received {len(text):,} characters without a line break in "
+                "the first nine tenths. Delete it and fetch it again."
+            )
         about = "Plays of Shakespeare, 40,000 lines (Karpathy 2015, char-rnn)."
         return _prose(text, "real", found[0], about)
     if real:
@@ -114,15 +124,33 @@ def _prose(text, origin, source, about):
 def load_sunspots(real):
     """Monthly mean sunspot numbers, January 1749 to December 1983; the last 30 years are for testing."""
     try:
-        with open(SUNSPOTS, newline="", encoding="ascii") as file:
-            rows = list(csv.DictReader(file))
-        months = np.array([row["month"] for row in rows], "datetime64[M]")
-        values = np.array([row["sunspots"] for row in rows], float)
-        if not np.isfinite(values).all():
-            raise ValueError(f"no number in line {int(np.argmin(np.isfinite(values))) + 2}")
-    except (OSError, KeyError, ValueError, TypeError) as error:
+        months, values = _monthly(SUNSPOTS)
+    except (OSError, ValueError, csv.Error) as error:
         raise DataError(f"{SUNSPOTS} is part of this project and no readable table: {error}. Restore it.") from error
-    cut = len(rows) - 360
+    cut = len(values) - 360
     about = "Monthly means of the relative sunspot number (Zurich and Tokyo; Andrews and Herzberg 1985)."
     parts = (months[:cut], values[:cut]), (months[cut:], values[cut:])
     return Dataset("sunspots", *parts, [], "real", "data/", about)
+
+
+def _monthly(path):
+    """Months and values of a table; a ValueError that names the first line that is neither."""
+    months, values = [], []
+    with open(path, newline="", encoding="ascii") as file:
+        rows = csv.reader(file)
+        if (head := next(rows, [])) != ["month", "sunspots"]:
+            raise ValueError(f"expected the columns month,sunspots in line 1, received {','.join(head)}")
+        for row in rows:
+            try:
+                month, value = row
+                months.append(np.datetime64(month, "M"))
+                values.append(float(value))
+                if not np.isfinite(values[-1]) or np.isnat(months[-1]) or len(month) != 7:
+                    raise ValueError
+            except ValueError as error:
+                raise ValueError(
+                    f"expected a month such as 1749-01 and a number in line {rows.line_num}, received {','.join(row)}"
+                ) from error
+    if len(values) < 720:
+        raise ValueError(f"expected sixty years of months or more, received {len(values)} rows")
+    return np.array(months, "datetime64[M]"), np.array(values)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import zipfile
 from pathlib import Path
 
 from dlkit import data, runtime
@@ -95,21 +96,54 @@ def predict(run, files, *, top=3):
         A list with, for each file, a list of (class name, probability), the most probable first.
 
     Raises:
-        data.DataError: when the run is not finished, or a file is no image.
+        data.DataError: when the run is not finished, its model cannot be loaded safely, or a file is no image.
     """
     folder = Path(run).parent if Path(run).suffix == ".keras" else Path(run)
     if missing := [name for name in ("metrics.json", "model.keras") if not (folder / name).exists()]:
         raise data.DataError(f"{folder} lacks {' and '.join(missing)}: it is no finished run. Train it first.")
-    metrics = json.loads((folder / "metrics.json").read_text())
-    class_names = metrics["class_names"]
-    with runtime.quiet_start():
-        import keras
-
-    from dlkit import evaluate
+    class_names, mirrored = _about(folder / "metrics.json")
     from dlkit.data import image_files
 
-    model = keras.models.load_model(folder / "model.keras")
+    with runtime.quiet_start():
+        from dlkit import evaluate
+    model = _load_model(folder / "model.keras", len(class_names))
     images, _ = image_files.read_images([Path(file) for file in files], image_size=model.input_shape[1:3])
-    probs = evaluate.predict_probs(model, images, mirrored=metrics.get("mirrored", False))
+    if model.input_shape[3:] != (3,):  # a model of grey images
+        grey = (images @ [0.299, 0.587, 0.114]).round().astype("uint8")  # ITU-R BT.601, as Pillow does it
+        images = grey.reshape(-1, *model.input_shape[1:])
+    probs = evaluate.predict_probs(model, images, mirrored=mirrored)
     best = [(row.argsort()[::-1][:top], row) for row in probs]
     return [[(class_names[k], float(row[k])) for k in order] for order, row in best]
+
+
+def _about(file):
+    """Class names, and whether the model is asked twice."""
+    try:
+        metrics = json.loads(file.read_text())
+        return [str(name) for name in metrics["class_names"]], bool(metrics.get("mirrored", False))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise data.DataError(f"{file} is not what a training has written: {error!r}. Train it again.") from error
+
+
+def _load_model(file, num_classes):
+    """A model from anywhere: Keras's safe mode loads no code, and what is not an image classifier is refused."""
+    import keras
+
+    try:
+        if not zipfile.is_zipfile(file):
+            raise ValueError("it is no .keras archive")
+        model = keras.models.load_model(file, safe_mode=True)
+    except Exception as error:  # Keras, HDF5 and zipfile raise many kinds for a damaged file
+        reason = str(error).split(". ")[0]
+        raise data.DataError(
+            f"{file} cannot be loaded: {reason}. Train it again. If it came from someone else, leave Keras's safe mode "
+            "on: without it the file could run any code."
+        ) from error
+    shape, outputs = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+    fits = isinstance(shape, tuple) and len(shape) in (3, 4) and None not in shape[1:] and shape[3:] in ((), (1,), (3,))
+    if not fits or outputs != (None, num_classes):
+        raise data.DataError(
+            f"{file}: expected a classifier of images (None, height, width[, 1 or 3]) with the {num_classes} classes "
+            f"of metrics.json. Received: {shape} to {outputs}. Train it again."
+        )
+    return model
