@@ -178,7 +178,10 @@ def read_npz(path, names):
         with zipfile.ZipFile(path) as members:
             _refuse_above(MOST, sum(member.file_size for member in members.infolist()))
         with np.load(path, allow_pickle=False) as arrays:
-            return [arrays[name] for name in names]
+            found = [arrays[name] for name in names]
+        if foreign := [name for name, array in zip(names, found, strict=True) if not isinstance(array, np.ndarray)]:
+            raise ValueError(f"{', '.join(foreign)} is no array")
+        return found
     except Exception as error:  # zipfile and NumPy raise many kinds for a damaged file
         raise DataError(
             f"{path} is not a readable .npz with {names}: {error}. Delete it and fetch it again."
