@@ -4,6 +4,7 @@ import hashlib
 import http.server
 import shutil
 import subprocess
+import sys
 import time
 
 import pytest
@@ -52,12 +53,32 @@ class Server(http.server.ThreadingHTTPServer):
         """Clients that are killed or give up are what this is about."""
 
 
-def mounted(folder, options):
-    """A command that runs the rest with a small file system of its own at `folder`; skips where that cannot be."""
-    namespaces = shutil.which("unshare") and subprocess.run(
-        ["unshare", "-rm", "true"], capture_output=True, check=False
-    )
-    if not namespaces or namespaces.returncode:
+def growth(function):
+    """Bytes by which `function` makes the largest size that this process has had grow."""
+    resource = pytest.importorskip("resource")
+
+    def largest():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+    before = largest()
+    function()
+    return largest() - before
+
+
+LOOPBACK = (
+    "import fcntl, socket, struct; "
+    "fcntl.ioctl(socket.socket(), 0x8914, struct.pack('16sH', b'lo', 0x41))"  # SIOCSIFFLAGS, IFF_UP | IFF_RUNNING
+)
+
+
+def mounted(folder, options, *, network=True):
+    """A command that runs the rest with a small file system of its own at `folder`; skips where that cannot be.
+
+    Without `network` nothing but this machine itself can be reached.
+    """
+    own = ["unshare", "-rm" if network else "-rmn"]
+    if not shutil.which("unshare") or subprocess.run([*own, "true"], capture_output=True, check=False).returncode:
         pytest.skip("needs Linux with user namespaces, to mount a file system")
     folder.mkdir()
-    return ["unshare", "-rm", "sh", "-c", f'mount -t tmpfs -o {options} tmpfs "{folder}" && exec "$@"', "-"]
+    loopback = "true" if network else f'"{sys.executable}" -c "{LOOPBACK}"'
+    return [*own, "sh", "-c", f'mount -t tmpfs -o {options} tmpfs "{folder}" && {loopback} && exec "$@"', "-"]

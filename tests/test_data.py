@@ -120,6 +120,31 @@ def test_mnist_from_npz(empty_room):
     assert data.load("mnist", real=True).train[0].shape == (3, 28, 28)
 
 
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [
+        (np.zeros((3, 28, 28), "uint8"), [0, 1, 10]),
+        (np.zeros((3, 28, 28), "uint8"), [0, 1, -1]),
+        (np.zeros((3, 28, 28), "uint8"), [0, 1]),
+        (np.zeros((3, 28, 28), "uint8"), [0.0, 1.0, 2.0]),
+        (np.zeros((3, 20, 28), "uint8"), [0, 1, 2]),
+        (np.zeros((3, 28, 28)), [0, 1, 2]),
+        (np.zeros((0, 28, 28), "uint8"), []),
+    ],
+)
+def test_digits_of_the_wrong_make_are_told(empty_room, images, labels):
+    np.savez(empty_room / "mnist.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    with pytest.raises(data.DataError, match=r"mnist\.npz: expected uint8 images \(count, 28, 28\) and as many labels"):
+        data.load("mnist")
+
+
+def test_too_few_digits_to_hold_some_out_are_told(empty_room):
+    write_idx(empty_room / "mnist" / "t10k-images-idx3-ubyte.gz", np.zeros((60, 28, 28), "uint8"))
+    write_idx(empty_room / "mnist" / "t10k-labels-idx1-ubyte.gz", np.array([*[0] * 59, 1], "uint8"))
+    with pytest.raises(data.DataError, match="60 test images, and 1 of one digit: too few"):
+        data.load("mnist")
+
+
 def test_a_wrong_dlkit_data_is_a_slip_and_told(empty_room, monkeypatch):
     monkeypatch.setenv("DLKIT_DATA", str(empty_room / "nowhere"))
     with pytest.raises(data.DataError, match="nowhere, which is no folder"):

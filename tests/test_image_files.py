@@ -1,7 +1,9 @@
 """Folders of images as they come: every kind of file, odd names, odd places, and files that are no images."""
 
 import shutil
+import struct
 import unicodedata
+import zlib
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from PIL import Image
 
 from dlkit import data
 from dlkit.data.image_files import list_image_folder, read_images
+from tests.faults import growth
 
 RED = (200, 30, 30)
 
@@ -112,6 +115,21 @@ def test_an_animation_counts_as_its_first_picture(tmp_path):
     frames = [Image.new("RGB", (4, 4), colour) for colour in ("white", "black")]
     frames[0].save(tmp_path / "film.gif", save_all=True, append_images=frames[1:])
     assert (read_one(tmp_path / "film.gif") == 255).all()
+
+
+def test_an_image_of_billions_of_pixels_is_named_and_not_decoded(tmp_path):
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0))
+    pixels = chunk(b"IDAT", zlib.compress(bytes(1_000_000), 9))
+    (tmp_path / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + header + pixels + chunk(b"IEND", b""))
+
+    def read():
+        with pytest.raises(data.DataError, match=r"bomb\.png: Image size \(2500000000 pixels\) exceeds limit"):
+            read_images([tmp_path / "bomb.png"], image_size=(8, 8))
+
+    assert growth(read) < 100_000_000
 
 
 def test_floating_point_pixels_are_refused_with_the_reason(tmp_path):

@@ -62,12 +62,14 @@ class Case:
 
     def try_out(self, content):
         self.path.write_bytes(self.wrap(content))
+        told = str(self.path)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Pillow's about odd metadata and large images
                 self.read()
         except data.DataError as error:
-            assert str(self.path.parent) in str(error), "the message names the file"
+            told = str(error)
+        assert str(self.path.parent) in told, "the message names the file"
 
 
 def with_member(path, name):
@@ -193,7 +195,9 @@ def picture(suffix):
     def case(folder):
         pixels = np.random.default_rng(0).integers(0, 256, (12, 10, 3)).astype("uint8")
         Image.fromarray(pixels).save(folder / f"a.{suffix}")
-        return Case(folder / f"a.{suffix}", lambda: image_files.read_images([folder / f"a.{suffix}"], image_size=(8, 8)))
+        return Case(
+            folder / f"a.{suffix}", lambda: image_files.read_images([folder / f"a.{suffix}"], image_size=(8, 8))
+        )
 
     case.__name__ = f"picture_{suffix}"
     return case

@@ -13,6 +13,7 @@ import pytest
 
 from dlkit.data import readers
 from tests.conftest import write_cifar_batches
+from tests.faults import growth
 
 
 @pytest.fixture
@@ -63,6 +64,8 @@ def test_the_originals_protocol_with_old_numpy_names_is_admitted(batches):
         {b"data": np.zeros((1, 3072), "float64"), b"labels": [1]},
         {b"data": np.zeros((1, 3072), "uint8"), b"labels": [10]},
         {b"data": np.zeros((1, 3072), "uint8"), b"labels": ["cat"]},
+        {b"data": np.zeros((1, 3072), "uint8"), b"labels": []},
+        [1, 2],
     ],
 )
 def test_batches_of_the_wrong_make_are_named(batches, record):
@@ -101,6 +104,21 @@ def test_an_archive_cannot_write_anywhere(batches, tmp_path):
     before = sorted(tmp_path.rglob("*"))
     readers.read_cifar_batches(archive)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_links_in_an_archive_lead_nowhere(batches, tmp_path):
+    """A link is no batch: neither one to a file of yours nor one to a place outside."""
+    for target in ("/etc/passwd", "../../secret"):
+        archive = tmp_path / "cifar-10-python.tar.gz"
+        with tarfile.open(archive, "w:gz") as tar:
+            for path in batches.iterdir():
+                if path.name != "data_batch_4":
+                    tar.add(path, f"cifar-10-batches-py/{path.name}")
+            link = tarfile.TarInfo("cifar-10-batches-py/data_batch_4")
+            link.type, link.linkname = tarfile.SYMTYPE, target
+            tar.addfile(link)
+        with pytest.raises(readers.DataError, match="lacks data_batch_4"):
+            readers.read_cifar_batches(archive)
 
 
 # --- small files that would unpack to gigabytes
@@ -153,6 +171,25 @@ def test_an_npz_that_unpacks_to_gigabytes_is_refused_before_it_does(tmp_path, mo
             readers.read_npz(tmp_path / "mnist.npz", ["x_train"])
 
     assert peak_memory(read) < 5_000_000
+
+
+def test_a_pickle_of_ten_bytes_cannot_make_room_for_gigabytes(batches):
+    """`r` numbers an object; the unpickler keeps a table up to that number, here of two gigabytes."""
+    (batches / "test_batch").write_bytes(b"\x80\x02]r" + struct.pack("<I", 1 << 27) + b".")
+
+    def read():
+        with pytest.raises(readers.DataError, match="test_batch is not a readable.*more objects than it can hold"):
+            readers.read_cifar_batches(batches)
+
+    assert growth(read) < 100_000_000
+
+
+def test_labels_that_hold_themselves_do_not_keep_numpy_busy(batches):
+    labels = []
+    labels += [labels, labels]
+    (batches / "test_batch").write_bytes(pickle.dumps({b"data": np.zeros((2, 3072), "uint8"), b"labels": labels}))
+    with pytest.raises(readers.DataError, match="labels that are no whole numbers"):
+        readers.read_cifar_batches(batches)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 import shlex
 import signal
@@ -72,16 +73,17 @@ def test_the_pictures_are_pictures(finished):
             assert np.asarray(picture.convert("L")).std() > 5
 
 
+def weights_of(folder):
+    return keras.models.load_model(folder / "model.keras").get_weights()
+
+
 def test_two_trainings_give_the_same_bits(finished, tmp_path):
     metrics = recipes.train("digits-mlp", out=tmp_path / "again", verbose=0)
     before = json.loads((finished[0] / "metrics.json").read_text())
     for epoch, epoch_before in zip(metrics["history"], before["history"], strict=True):
         assert epoch["loss"] == epoch_before["loss"]
         assert epoch["val_accuracy"] == epoch_before["val_accuracy"]
-    weights = [
-        keras.models.load_model(folder / "model.keras").get_weights() for folder in (finished[0], tmp_path / "again")
-    ]
-    for a, b in zip(*weights, strict=True):
+    for a, b in zip(weights_of(finished[0]), weights_of(tmp_path / "again"), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -115,8 +117,45 @@ def test_a_killed_training_goes_on_to_the_same_result(finished, tmp_path):
         json.loads((out / "metrics.json").read_text())["accuracy"]
         == json.loads((finished[0] / "metrics.json").read_text())["accuracy"]
     )
-    weights = [keras.models.load_model(folder / "model.keras").get_weights() for folder in (finished[0], out)]
-    for a, b in zip(*weights, strict=True):
+    for a, b in zip(weights_of(finished[0]), weights_of(out), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.slow
+def test_kills_at_ten_random_moments_do_not_change_a_bit(finished, tmp_path):
+    line, env = command("train", "digits-mlp", "--out", tmp_path / "timed")
+    start = time.monotonic()
+    subprocess.run(line, env=env, capture_output=True, check=True)
+    seconds, moments, found = time.monotonic() - start, random.Random(0), set()
+    for trial in range(10):
+        out = tmp_path / f"killed {trial}"
+        line, env = command("train", "digits-mlp", "--out", out)
+        process = subprocess.Popen(line, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(moments.uniform(0.3, 1) * seconds)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        found.add(len([name for name in ("settings.json", "checkpoint.npz", "model.keras") if (out / name).exists()]))
+        done = run("train", "digits-mlp", "--out", out)
+        assert done.returncode == 0, done.stderr
+        for a, b in zip(weights_of(finished[0]), weights_of(out), strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert len(found) > 1, "they were killed at different stages"
+
+
+def test_ctrl_c_keeps_the_last_whole_epoch_and_says_how_to_go_on(finished, tmp_path):
+    line, env = command("train", "digits-mlp", "--out", tmp_path / "run")
+    process = subprocess.Popen(line, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "run" / "checkpoint.npz").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert told.endswith("Stopped. What was finished is kept; the same command goes on from there.\n")
+    assert "Traceback" not in told
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"settings.json", "checkpoint.npz"}
+    assert run("train", "digits-mlp", "--out", tmp_path / "run").returncode == 0
+    for a, b in zip(weights_of(finished[0]), weights_of(tmp_path / "run"), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -133,10 +172,7 @@ def test_a_full_disk_keeps_the_last_whole_epoch_and_with_room_the_same_command_g
     assert rest.split("\n")[:2] == ["checkpoint.npz", "settings.json"], "and nothing half written"
     assert re.search(r"✗ Epoch \d+ could not be saved: .*No space left.*the same command then goes on", done.stderr)
     assert "Epoch 1/30" not in rest
-    weights = [
-        keras.models.load_model(folder / "model.keras").get_weights() for folder in (finished[0], tmp_path / "saved")
-    ]
-    for a, b in zip(*weights, strict=True):
+    for a, b in zip(weights_of(finished[0]), weights_of(tmp_path / "saved"), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -245,8 +281,7 @@ def test_a_fine_tuning_that_was_stopped_ends_with_the_same_bits(
         with pytest.raises(KeyboardInterrupt):
             borrow(two_hundred_photos, tmp_path / "run")
     borrow(two_hundred_photos, tmp_path / "run")
-    both = [keras.models.load_model(tmp_path / name / "model.keras").get_weights() for name in ("whole", "run")]
-    for a, b in zip(*both, strict=True):
+    for a, b in zip(weights_of(tmp_path / "whole"), weights_of(tmp_path / "run"), strict=True):
         np.testing.assert_array_equal(a, b)
 
 

@@ -125,6 +125,20 @@ def test_prose_that_is_no_text_is_told(empty_room):
         data.load("prose")
 
 
+@pytest.mark.parametrize("content", ["", "one line without an end" * 50, "x" * 990 + "\n" + "y" * 9])
+def test_prose_without_lines_is_told(empty_room, content):
+    (empty_room / "tinyshakespeare.txt").write_text(content)
+    with pytest.raises(data.DataError, match=r"tinyshakespeare\.txt: expected a text of many lines"):
+        data.load("prose")
+
+
+def test_reviews_without_sentences_are_told(empty_room):
+    (empty_room / "rt-polarity.pos").write_text("good\n" * 20)
+    (empty_room / "rt-polarity.neg").write_text("".join(f"bad {k}\n" for k in range(20)))
+    with pytest.raises(data.DataError, match=r"rt-polarity\.pos: expected a sentence in each line.* Received: 1\."):
+        data.load("reviews")
+
+
 def test_the_stand_in_for_prose_is_pythons_help(empty_room):
     prose = data.load("prose")
     assert (prose.origin, prose.source) == ("stand-in", "Python")
@@ -150,11 +164,41 @@ def test_sunspots_are_whole_and_the_future_is_held_out(empty_room):
     assert "1749-01 to 1953-12 and 1954-01 to 1983-12" in repr(sunspots)
 
 
-@pytest.mark.parametrize("content", ["month,sunspots\n1749-01,many\n", "a,b\n1,2\n", "month,sunspots\nnever,1\n"])
-def test_a_damaged_table_is_told(tmp_path, monkeypatch, content):
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("1749-03,many", "in line 4, received 1749-03,many"),
+        ("1749-03,", "in line 4, received 1749-03,"),
+        ("1749-03", "in line 4, received 1749-03"),
+        ("1749-03,nan", "in line 4, received 1749-03,nan"),
+        ("1749-03,1,2", "in line 4, received 1749-03,1,2"),
+        ("never,1", "in line 4, received never,1"),
+        (",1", "in line 4, received ,1"),
+        ("1749,1", "in line 4, received 1749,1"),
+        ("\u00e9,1", "ascii"),
+        ('"1749-03,1', "in line"),
+    ],
+)
+def test_a_row_that_is_missing_or_no_number_is_told_by_its_line(tmp_path, monkeypatch, line, told):
+    rows = text.SUNSPOTS.read_text().splitlines()
+    monkeypatch.setattr(text, "SUNSPOTS", tmp_path / "sunspots.csv")
+    text.SUNSPOTS.write_text("\n".join([*rows[:3], line, *rows[4:]]), encoding="utf-8")
+    with pytest.raises(data.DataError, match=f"sunspots.csv is part of this project and no readable table.*{told}"):
+        data.load("sunspots")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("a,b\n1,2\n", "columns month,sunspots in line 1, received a,b"),
+        ("month,sunspots\n", "received 0 rows"),
+        ("", ""),
+    ],
+)
+def test_a_table_of_another_make_is_told(tmp_path, monkeypatch, content, told):
     monkeypatch.setattr(text, "SUNSPOTS", tmp_path / "sunspots.csv")
     text.SUNSPOTS.write_text(content)
-    with pytest.raises(data.DataError, match="no readable table"):
+    with pytest.raises(data.DataError, match=f"no readable table.*{told}"):
         data.load("sunspots")
 
 

@@ -57,6 +57,8 @@ class Checkpoint(keras.callbacks.Callback):
                 about = json.loads(str(saved["about"]))
                 values = [saved[f"variable_{k}"] for k in range(about["variables"])]
                 best = [[saved[f"best_{w}_{k}"] for k in range(n)] or None for w, n in enumerate(about["best"])]
+            history, watchers = ([dict(entry) for entry in about[key]] for key in ("history", "watchers"))
+            stopped = bool(about["stopped"])
         except Exception as error:
             raise ValueError(f"{self.path} is no readable checkpoint: {error}. Delete it to start anew.") from error
         shapes = [tuple(variable.shape) for variable in variables]
@@ -64,7 +66,7 @@ class Checkpoint(keras.callbacks.Callback):
             raise ValueError(f"{self.path} belongs to another model. Choose another run folder, or delete it.")
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
-        self.history, self.stopped, self._remembered = about["history"], about["stopped"], (about["watchers"], best)
+        self.history, self.stopped, self._remembered = history, stopped, (watchers, best)
         return len(self.history)
 
     def recall(self):
