@@ -5,7 +5,7 @@ else
 BIN := .venv/bin
 endif
 
-.PHONY: lab test notebook-test check bench notebooks clean
+.PHONY: lab test test-long test-oldest notebook-test check bench notebooks clean
 
 lab: .venv/ready  ## set up what is needed and open the curriculum in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir=notebooks $(LAB_OPTIONS)
@@ -13,6 +13,16 @@ lab: .venv/ready  ## set up what is needed and open the curriculum in JupyterLab
 test: .venv/ready  ## unit tests, then every notebook as a test
 	$(BIN)/python -m pytest
 	$(MAKE) notebook-test
+
+test-long: .venv/ready  ## what takes hours: thousands of damaged files, ten kills, every notebook in awkward rooms and in JupyterLab
+	$(BIN)/python -m pytest -m slow -rs
+
+test-oldest:  ## all tests with the oldest versions that requirements.txt admits: make test-oldest PYTHON=python3.10
+	$(PYTHON) -m venv .venv-oldest
+	sed -E 's/ *#.*//; s/>=([0-9.]+).*/==\1/' requirements.txt > .venv-oldest/oldest.txt
+	.venv-oldest/bin/python -m pip install --constraint .venv-oldest/oldest.txt --editable .
+	.venv-oldest/bin/python -m pytest
+	.venv-oldest/bin/python -m pytest -c tests/nbval.ini --rootdir=. $(or $(NB),notebooks) --durations=5
 
 notebook-test: .venv/ready  ## every notebook and solution, executed by nbval: make notebook-test [NB=notebooks/03_backpropagation.ipynb]
 	$(BIN)/python -m pytest -c tests/nbval.ini --rootdir=. $(or $(NB),notebooks) --durations=5
@@ -27,7 +37,7 @@ notebooks: .venv/ready  ## re-execute the notebooks in place: make notebooks [NB
 	$(BIN)/python -m tests.notebook_tools $(NB)
 
 clean:  ## remove what make made; data stays
-	rm -rf .venv .pytest_cache .ruff_cache runs *.egg-info
+	rm -rf .venv .venv-oldest .pytest_cache .ruff_cache runs *.egg-info
 
 .venv/ready: requirements.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c "import sys; v = sys.version_info; sys.exit(0 if (3, 10) <= v < (3, 14) else 'Python 3.10 to 3.13 is needed, this is %d.%d. Name another one: make lab PYTHON=python3.12' % v[:2])"
