@@ -1,0 +1,129 @@
+"""How far are the notebooks' claims from failing? Runs each lesson from five seeds: `make claims-margin`, in hours.
+
+python -m tests.claims_margin [notebook ...]     all lessons by default; goes on where it was stopped
+
+A claim with a value that changes from seed to seed should keep three standard deviations from its bound. What has been
+run is kept in `runs/claims-margin`; delete that folder to begin anew.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import statistics
+import sys
+from pathlib import Path
+
+import nbformat
+
+from tests.notebook_tools import LESSONS, ROOT, read
+
+SEEDS = 5
+WANTED = 3  # standard deviations
+KEPT = ROOT / "runs" / "claims-margin"
+
+# Runs before a notebook's first cell: other seeds for everything random, and claims that are noted and do not stop it.
+PREPARED = """
+import json
+import numpy as np
+from dlkit import claims, runtime
+
+def shifted(function):
+    def call(seed=None, *rest, **options):
+        return function(seed + {shift} if isinstance(seed, int) else seed, *rest, **options)
+    return call
+
+def setup_and_shift(seed=0):
+    rt = setup(seed + {shift})
+    import keras
+    keras.utils.set_random_seed = shifted(keras.utils.set_random_seed)
+    return rt
+
+def note(sentence, value, *, at_least=None, at_most=None, between=None):
+    low, high = between if between is not None else (at_least, at_most)
+    low, high = (None if bound is None else float(bound) for bound in (low, high))
+    with open({file!r}, "a", encoding="utf-8") as lines:
+        print(json.dumps({{"sentence": sentence, "value": float(value), "low": low, "high": high}}), file=lines)
+
+setup, runtime.setup, claims.claim = runtime.setup, setup_and_shift, note
+np.random.default_rng = shifted(np.random.default_rng)
+"""
+
+
+def noted(path, seed):
+    """What a notebook claims when it is run with another seed.
+
+    Args:
+        path: a notebook.
+        seed: 0 is the notebook as it stands, the others shift all its seeds.
+
+    Returns:
+        A list of dictionaries with "sentence", "value", "low" and "high", in the order of the notebook; a bound that a
+        claim does not have is None.
+    """
+    from nbclient import NotebookClient
+
+    file = KEPT / f"{path.stem}_{seed}.jsonl"
+    if not file.exists():
+        part = file.with_suffix(".part")
+        part.unlink(missing_ok=True)
+        notebook = read(path)
+        prepared = PREPARED.format(shift=1000 * seed, file=str(part))
+        notebook.cells.insert(0, nbformat.v4.new_code_cell(prepared))
+        NotebookClient(
+            notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": path.parent}}
+        ).execute()
+        os.replace(part, file)
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def margins(runs):
+    """How far each claim is from failing.
+
+    Args:
+        runs: what `noted` returns, for each seed.
+
+    Returns:
+        A list of (margin in standard deviations, mean, standard deviation, how many failed, claim), for the claims
+        whose values differ between seeds or fail, the smallest margin first.
+    """
+    rows = []
+    for same in zip(*runs, strict=True):
+        values = [claim["value"] for claim in same]
+        failed = sum(not holds(claim) for claim in same)
+        spread, mean = statistics.stdev(values), statistics.fmean(values)
+        if spread > 0 or failed:
+            rows.append((room(same[0], mean) / spread if spread > 0 else -math.inf, mean, spread, failed, same[0]))
+    return sorted(rows, key=lambda row: row[0])
+
+
+def holds(claim):
+    """Whether the value is within the bounds; NaN is not."""
+    return room(claim, claim["value"]) >= 0
+
+
+def room(claim, value):
+    """Distance of a value from the nearer of a claim's bounds, negative outside."""
+    low, high = claim["low"], claim["high"]
+    return min([math.inf if low is None else value - low, math.inf if high is None else high - value])
+
+
+def main(arguments):
+    KEPT.mkdir(parents=True, exist_ok=True)
+    thin = 0
+    for path in [Path(name).resolve() for name in arguments] or LESSONS:
+        rows = margins([noted(path, seed) for seed in range(SEEDS)])
+        thin += sum(row[0] < WANTED for row in rows)
+        print(f"{path.stem}: {len(rows)} claims change with the seed", flush=True)
+        for margin, mean, spread, failed, claim in rows:
+            sign = "✓" if margin >= WANTED else "✗"
+            bounds = f"low {claim['low']}, high {claim['high']}"
+            failures = f", failed {failed} of {SEEDS}" if failed else ""
+            print(f"  {sign} {margin:8.1f} SD  {mean:.4g} ± {spread:.2g} ({bounds}){failures}  {claim['sentence']}")
+    print(f"{thin} claims keep less than {WANTED} standard deviations.")
+    return thin > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
