@@ -106,8 +106,8 @@ def bottleneck_block(student):
         return f"return the Keras tensor of the result; this is {type(outputs).__name__}"
     if outputs.shape != inputs.shape:
         return f"from shape {inputs.shape} the block should lead to the same shape; this one leads to {outputs.shape}"
-    model = keras.Model(inputs, outputs)
-    convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    model = None if outputs is inputs else keras.Model(inputs, outputs)
+    convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)] if model else []
     found = [(layer.kernel_size[0], layer.filters) for layer in convolutions]
     if found != [(1, 4), (3, 4), (1, 8)]:
         return f"expected kernels and channels (1, 4), (3, 4), (1, 8) for width 4 and 8 channels in x; found {found}"

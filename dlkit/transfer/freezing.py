@@ -75,10 +75,14 @@ def split(model, stage):
     cut = first.input
     if isinstance(cut, list):
         raise ValueError(f"{first.name} has several inputs, so {model.name} cannot be cut before it.")
+    past = ValueError(f"{model.name} cannot be cut before {first.name}: a shortcut goes past it.")
     try:
-        return keras.Model(model.input, cut, name="lower"), keras.Model(cut, model.output, name="upper")
+        upper = keras.Model(cut, model.output, name="upper")
     except ValueError as error:
-        raise ValueError(f"{model.name} cannot be cut before {first.name}: a shortcut goes past it.") from error
+        raise past from error
+    if cut is not model.input and model.layers[0] in upper.layers:  # Keras 3.12.0 builds it and fails in the call
+        raise past
+    return keras.Model(model.input, cut, name="lower"), upper
 
 
 @keras.saving.register_keras_serializable("dlkit")
