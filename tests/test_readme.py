@@ -98,6 +98,13 @@ def test_every_dependency_has_a_reason_and_constraints_pin_it():
             assert re.split("[<>=]", requirement)[0] in pinned
 
 
+def test_the_tests_that_a_document_names_are_there():
+    tests = "\n".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
+    named = {name for document in DOCUMENTS for name in re.findall(r"`(test_\w+)`", document.read_text())}
+    assert len(named) > 25
+    assert [name for name in named if f"def {name}(" not in tests] == []
+
+
 def test_checksums_in_the_cards_are_those_in_the_code():
     from dlkit.data.sources import DOWNLOADS
 
