@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -81,8 +82,8 @@ def free_ports(count):
     return ports
 
 
-def both(*arguments):
-    """Runs the same on two workers; returns their outputs."""
+def both(*arguments, status=0):
+    """Runs the same on two workers, which end with that status; returns their outputs."""
     ports = free_ports(2)
     workers = [start(index, ports, *arguments) for index in range(2)]
     try:
@@ -90,7 +91,7 @@ def both(*arguments):
     finally:
         for worker in workers:
             worker.kill()
-    assert [worker.returncode for worker in workers] == [0, 0], said
+    assert [worker.returncode for worker in workers] == [status, status], said
     return said
 
 
@@ -127,6 +128,12 @@ def test_two_processes_end_with_equal_weights_and_those_of_one(tmp_path):
     for ours, their in zip(history, theirs, strict=True):
         for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
             assert ours[name] == pytest.approx(their[name], abs=1e-5), name
+
+
+def test_a_loss_that_is_no_number_ends_the_training_on_every_worker(tmp_path):
+    for told in both("-c", SCRIPT.replace("Adam(0.003)", "Adam(1e30)"), tmp_path, status=1):
+        assert re.search(r"DivergedError: The loss became \S+ in epoch 1, batch \d\. Nothing was saved", told), told
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_training_goes_on_after_one_worker_was_killed(tmp_path):
