@@ -5,7 +5,7 @@ else
 BIN := .venv/bin
 endif
 
-.PHONY: lab test test-long test-oldest notebook-test check bench notebooks clean
+.PHONY: lab test test-long test-oldest claims-margin notebook-test check bench notebooks clean
 
 lab: .venv/ready  ## set up what is needed and open the curriculum in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir=notebooks $(LAB_OPTIONS)
@@ -23,6 +23,9 @@ test-oldest:  ## all tests with the oldest versions that requirements.txt admits
 	.venv-oldest/bin/python -m pip install --constraint .venv-oldest/oldest.txt --editable .
 	.venv-oldest/bin/python -m pytest
 	.venv-oldest/bin/python -m pytest -c tests/nbval.ini --rootdir=. $(or $(NB),notebooks) --durations=5
+
+claims-margin: .venv/ready  ## every lesson from five seeds: how far each claim is from failing: make claims-margin [NB=notebooks/06_evaluation.ipynb]
+	$(BIN)/python -m tests.claims_margin $(NB)
 
 notebook-test: .venv/ready  ## every notebook and solution, executed by nbval: make notebook-test [NB=notebooks/03_backpropagation.ipynb]
 	$(BIN)/python -m pytest -c tests/nbval.ini --rootdir=. $(or $(NB),notebooks) --durations=5

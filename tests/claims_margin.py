@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 import math
 import os
-import statistics
 import sys
 from pathlib import Path
 
 import nbformat
+import numpy as np
 
 from tests.notebook_tools import LESSONS, ROOT, read
 
@@ -92,7 +92,7 @@ def margins(runs):
     for same in zip(*runs, strict=True):
         values = [claim["value"] for claim in same]
         failed = sum(not holds(claim) for claim in same)
-        spread, mean = statistics.stdev(values), statistics.fmean(values)
+        spread, mean = np.std(values, ddof=1), np.mean(values)
         if spread > 0 or failed:
             rows.append((room(same[0], mean) / spread if spread > 0 else -math.inf, mean, spread, failed, same[0]))
     return sorted(rows, key=lambda row: row[0])
@@ -100,7 +100,7 @@ def margins(runs):
 
 def holds(claim):
     """Whether the value is within the bounds; NaN is not."""
-    return room(claim, claim["value"]) >= 0
+    return not math.isnan(claim["value"]) and room(claim, claim["value"]) >= 0
 
 
 def room(claim, value):

@@ -1,0 +1,50 @@
+"""The script that measures how far claims are from failing."""
+
+import math
+
+import nbformat
+import pytest
+
+from tests import claims_margin
+
+
+@pytest.fixture
+def lesson(tmp_path, monkeypatch):
+    """A notebook of three claims: one is always the same, one varies, one varies and fails at times."""
+    monkeypatch.setattr(claims_margin, "KEPT", tmp_path)
+    cells = [
+        "import keras, numpy as np\nfrom dlkit import runtime\nfrom dlkit.claims import claim",
+        "rt = runtime.setup(seed=0)",
+        "drawn = np.random.default_rng(0).random()",
+        "keras.utils.set_random_seed(0)\nchosen = float(keras.random.uniform(()))",
+        'claim("Two and two", 2 + 2, between=(4, 4))',
+        'claim("Drawn", drawn, at_most=2)\nclaim("Chosen", chosen, at_least=0.5)',
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    nbformat.write(notebook, tmp_path / "lesson.ipynb")
+    return tmp_path / "lesson.ipynb"
+
+
+def test_a_lesson_is_run_with_other_seeds_and_its_claims_are_noted(lesson):
+    first, second = (claims_margin.noted(lesson, seed) for seed in (0, 1))
+    assert [claim["sentence"] for claim in first] == ["Two and two", "Drawn", "Chosen"]
+    assert [claim["low"] for claim in first] == [4, None, 0.5]
+    assert [claim["high"] for claim in first] == [4, 2, None]
+    assert first[0] == second[0]
+    assert first[1]["value"] != second[1]["value"]
+    assert first[2]["value"] != second[2]["value"], "Keras's seed is shifted too, and a claim that fails stops nothing"
+    lesson.unlink()
+    assert claims_margin.noted(lesson, 0) == first, "kept"
+
+
+def test_margins_are_standard_deviations_from_the_nearer_bound():
+    def runs(values, low=None, high=None):
+        return [[{"sentence": "x", "value": value, "low": low, "high": high}] for value in values]
+
+    [(margin, mean, spread, failed, _)] = claims_margin.margins(runs([1, 2, 3], low=0, high=10))
+    assert (margin, mean, spread, failed) == (2, 2, 1, 0)
+    [(margin, _, _, failed, _)] = claims_margin.margins(runs([1, 2, 3], low=2.5))
+    assert (margin, failed) == (-0.5, 2)
+    [(margin, *_, failed, _)] = claims_margin.margins(runs([math.nan, math.nan], low=0))
+    assert failed == 2
+    assert claims_margin.margins(runs([5, 5, 5], low=0)) == [], "what never changes has no spread"
