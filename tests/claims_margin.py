@@ -17,6 +17,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 
+from dlkit import runtime
 from tests.notebook_tools import LESSONS, ROOT, read
 
 SEEDS = 5
@@ -113,16 +114,16 @@ def main(arguments):
     KEPT.mkdir(parents=True, exist_ok=True)
     thin = 0
     for path in [Path(name).resolve() for name in arguments] or LESSONS:
-        rows = margins([noted(path, seed) for seed in range(SEEDS)])
+        rows = margins([noted(path, seed) for seed in runtime.progress(range(SEEDS), f"{path.stem}, seeds:")])
         thin += sum(row[0] < WANTED for row in rows)
         print(f"{path.stem}: {len(rows)} claims change with the seed", flush=True)
         for margin, mean, spread, failed, claim in rows:
             sign = "✓" if margin >= WANTED else "✗"
             bounds = f"low {claim['low']}, high {claim['high']}"
             failures = f", failed {failed} of {SEEDS}" if failed else ""
-            print(f"  {sign} {margin:8.1f} SD  {mean:.4g} ± {spread:.2g} ({bounds}){failures}  {claim['sentence']}")
+            print(f"  {sign} {margin:8.3g} SD  {mean:.4g} ± {spread:.2g} ({bounds}){failures}  {claim['sentence']}")
     print(f"{thin} claims keep less than {WANTED} standard deviations.")
-    return thin > 0
+    return int(thin > 0)
 
 
 if __name__ == "__main__":
