@@ -2,8 +2,9 @@
 
 python -m tests.claims_margin [notebook ...]     all lessons by default; goes on where it was stopped
 
-A claim with a value that changes from seed to seed should keep three standard deviations from its bound. What has been
-run is kept in `runs/claims-margin`; delete that folder to begin anew.
+A claim with a value that changes from seed to seed should keep three standard deviations from its bound, with the real
+data (DLKIT_DATA) and with the stand-ins. What has been run is kept in `runs/claims-margin`; delete that folder to begin
+anew.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from tests.notebook_tools import LESSONS, ROOT, read
 
 SEEDS = 5
 WANTED = 3  # standard deviations
-KEPT = ROOT / "runs" / "claims-margin"
+KEPT = ROOT / "runs" / "claims-margin" / ("with DLKIT_DATA" if os.environ.get("DLKIT_DATA") else "without DLKIT_DATA")
 
 # Runs before a notebook's first cell: other seeds for everything random, and claims that are noted and do not stop it.
 PREPARED = """
