@@ -2,10 +2,10 @@
 
 The opponent is the usual way: ResNet50 with `trainable = False` and a head of 512 units in one model, `fit` for ten
 epochs. Ours is `transfer.cached_features`, then `fit` for the head alone. Same backbone, same images, same head from
-the same weights, same order of batches, same number of epochs; both end with the same loss but for features kept with
-16 bits. With features, a training
-step is so short that starting it would take longer than the step: ours lets TensorFlow do several at a call
-(`steps_per_execution`). The backbone's weights are random: the time is the same.
+the same weights, same order of batches, same number of epochs. The features are kept with 16 bits, so the losses do not
+end the same to the last digit: RESULTS.md has both. With features, a training step is so short that starting it would
+take longer than the step: ours lets TensorFlow do several at a call (`steps_per_execution`). The backbone's weights are
+random: the time is the same.
 """
 
 from __future__ import annotations
