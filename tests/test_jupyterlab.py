@@ -29,7 +29,7 @@ def lab(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lab") / "notebooks"
     shutil.copytree(ROOT / "notebooks", folder, ignore=shutil.ignore_patterns(".*"))
     command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--port=0", f"--notebook-dir={folder}"]
-    command += [f"--IdentityProvider.token={TOKEN}", "--allow-root", "--LabApp.news_url=None"]
+    command += [f"--IdentityProvider.token={TOKEN}", "--allow-root"]
     settings = {"JUPYTERLAB_SETTINGS_DIR": str(folder.parent / "settings"), "PYTHONPATH": str(ROOT)}
     with open(folder.parent / "log", "w") as log:
         process = subprocess.Popen(command, env=os.environ | settings, stdout=log, stderr=log)
