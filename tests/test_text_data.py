@@ -90,7 +90,7 @@ def test_the_stand_in_for_reviews_is_real_prose_that_does_not_name_its_library(e
     assert not set(texts) & set(test_texts)
     counts = np.bincount(np.concatenate([labels, test_labels]))
     assert len(counts) == 4
-    assert counts.min() == counts.max() == 1_200
+    assert 1_000 < counts.min() == counts.max() <= 1_200, "NumPy 2.5 has 1,186"
     assert 0.1 < len(test_texts) / (len(texts) + len(test_texts)) < 0.3
     for name in standin_texts.LIBRARIES:
         assert not any(name in sentence for sentence in texts)

@@ -20,14 +20,14 @@ def docstrings(libraries=LIBRARIES, *, per_library=1_200):
 
     Args:
         libraries: names of installed packages.
-        per_library: sentences kept of each, so that the classes are of equal size.
+        per_library: sentences kept of each; fewer where a library has fewer, for the classes are of equal size.
 
     Returns:
         (train, test, class_names), train and test as (texts of dtype object, labels of dtype int64); about a fifth
         of the texts is for testing.
     """
-    rng, parts, seen = np.random.default_rng(0), ([], []), set()
-    for label, library in enumerate(libraries):
+    rng, parts, seen, of_library = np.random.default_rng(0), ([], []), set(), []
+    for library in libraries:
         files = _source_files(library)
         found = []
         for k in rng.permutation(len(files)):
@@ -36,7 +36,10 @@ def docstrings(libraries=LIBRARIES, *, per_library=1_200):
                 if text not in seen:
                     seen.add(text)
                     found.append((held_out, text))
-        for held_out, text in found[:per_library]:
+        of_library.append(found)
+    count = min(per_library, *map(len, of_library))
+    for label, found in enumerate(of_library):
+        for held_out, text in found[:count]:
             parts[held_out].append((text, label))
     arrays = []
     for part in parts:
