@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import nbformat
 import numpy as np
 
 from dlkit import runtime
-from tests.notebook_tools import LESSONS, ROOT, read
+from tests.notebook_tools import LESSONS, ROOT, code_cells, read
 
 SEEDS = 5
 WANTED = 3  # standard deviations
@@ -48,7 +49,8 @@ def note(sentence, value, *, at_least=None, at_most=None, between=None):
     with open({file!r}, "a", encoding="utf-8") as lines:
         print(json.dumps({{"sentence": sentence, "value": float(value), "low": low, "high": high}}), file=lines)
 
-setup, runtime.setup, claims.claim = runtime.setup, setup_and_shift, note
+setup, runtime.setup = runtime.setup, setup_and_shift
+refused, claims.claim = claims.claim, note
 np.random.default_rng = shifted(np.random.default_rng)
 """
 
@@ -71,6 +73,9 @@ def noted(path, seed):
         part = file.with_suffix(".part")
         part.unlink(missing_ok=True)
         notebook = read(path)
+        for cell in code_cells(notebook):
+            if "except AssertionError" in cell.source:  # a claim that is meant to fail
+                cell.source = re.sub(r"\bclaim\(", "refused(", cell.source, count=1)
         prepared = PREPARED.format(shift=1000 * seed, file=str(part))
         notebook.cells.insert(0, nbformat.v4.new_code_cell(prepared))
         NotebookClient(

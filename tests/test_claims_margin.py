@@ -18,6 +18,7 @@ def lesson(tmp_path, monkeypatch):
         "drawn = np.random.default_rng(0).random()",
         "keras.utils.set_random_seed(0)\nchosen = float(keras.random.uniform(()))",
         'claim("Two and two", 2 + 2, between=(4, 4))',
+        'try:\n    claim("Too much", 9, at_most=5)\nexcept AssertionError:\n    claim("It was refused", 1, at_least=1)',
         'claim("Drawn", drawn, at_most=2)\nclaim("Chosen", chosen, at_least=0.5)',
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
@@ -27,12 +28,12 @@ def lesson(tmp_path, monkeypatch):
 
 def test_a_lesson_is_run_with_other_seeds_and_its_claims_are_noted(lesson):
     first, second = (claims_margin.noted(lesson, seed) for seed in (0, 1))
-    assert [claim["sentence"] for claim in first] == ["Two and two", "Drawn", "Chosen"]
-    assert [claim["low"] for claim in first] == [4, None, 0.5]
-    assert [claim["high"] for claim in first] == [4, 2, None]
+    assert [claim["sentence"] for claim in first] == ["Two and two", "It was refused", "Drawn", "Chosen"]
+    assert [claim["low"] for claim in first] == [4, 1, None, 0.5]
+    assert [claim["high"] for claim in first] == [4, None, 2, None]
     assert first[0] == second[0]
-    assert first[1]["value"] != second[1]["value"]
-    assert first[2]["value"] != second[2]["value"], "Keras's seed is shifted too, and a claim that fails stops nothing"
+    assert first[2]["value"] != second[2]["value"]
+    assert first[3]["value"] != second[3]["value"], "Keras's seed is shifted too, and a claim that fails stops nothing"
     lesson.unlink()
     assert claims_margin.noted(lesson, 0) == first, "kept"
 
