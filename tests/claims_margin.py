@@ -26,7 +26,8 @@ SEEDS = 5
 WANTED = 3  # standard deviations
 KEPT = ROOT / "runs" / "claims-margin" / ("with DLKIT_DATA" if os.environ.get("DLKIT_DATA") else "without DLKIT_DATA")
 
-# Runs before a notebook's first cell: other seeds for everything random, and claims that are noted and do not stop it.
+# Runs before a notebook's first cell: other seeds for NumPy's and Keras's generators (not for scikit-learn's, nor for
+# seeds handed to a dataset), and claims that are noted and do not stop it.
 PREPARED = """
 import json
 import numpy as np
@@ -60,7 +61,7 @@ def noted(path, seed):
 
     Args:
         path: a notebook.
-        seed: 0 is the notebook as it stands, the others shift all its seeds.
+        seed: 0 is the notebook as it stands, the others shift the seeds of NumPy's and Keras's generators.
 
     Returns:
         A list of dictionaries with "sentence", "value", "low" and "high", in the order of the notebook; a bound that a
