@@ -10,16 +10,18 @@ from tests import claims_margin
 
 @pytest.fixture
 def lesson(tmp_path, monkeypatch):
-    """A notebook of three claims: one is always the same, one varies, one varies and fails at times."""
+    """A notebook of claims: some are always the same, others vary and fail at times."""
     monkeypatch.setattr(claims_margin, "KEPT", tmp_path)
     cells = [
-        "import keras, numpy as np\nfrom dlkit import runtime\nfrom dlkit.claims import claim",
+        "import keras, numpy as np\nfrom dlkit import data, runtime\nfrom dlkit.claims import claim",
         "rt = runtime.setup(seed=0)",
         "drawn = np.random.default_rng(0).random()",
         "keras.utils.set_random_seed(0)\nchosen = float(keras.random.uniform(()))",
+        "rows = np.arange(999)\nbatches = data.pipeline(rows[:, None], rows, batch_size=1, training=True)",
+        "row = int(next(iter(batches))[1][0])",
         'claim("Two and two", 2 + 2, between=(4, 4))',
         'try:\n    claim("Too much", 9, at_most=5)\nexcept AssertionError:\n    claim("It was refused", 1, at_least=1)',
-        'claim("Drawn", drawn, at_most=2)\nclaim("Chosen", chosen, at_least=0.5)',
+        'claim("Drawn", drawn, at_most=2)\nclaim("Chosen", chosen, at_least=0.5)\nclaim("Row", row, at_most=9)',
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     nbformat.write(notebook, tmp_path / "lesson.ipynb")
@@ -28,24 +30,27 @@ def lesson(tmp_path, monkeypatch):
 
 def test_a_lesson_is_run_with_other_seeds_and_its_claims_are_noted(lesson):
     first, second = (claims_margin.noted(lesson, seed) for seed in (0, 1))
-    assert [claim["sentence"] for claim in first] == ["Two and two", "It was refused", "Drawn", "Chosen"]
-    assert [claim["low"] for claim in first] == [4, 1, None, 0.5]
-    assert [claim["high"] for claim in first] == [4, None, 2, None]
+    assert [claim["sentence"] for claim in first] == ["Two and two", "It was refused", "Drawn", "Chosen", "Row"]
+    assert [claim["low"] for claim in first] == [4, 1, None, 0.5, None]
+    assert [claim["high"] for claim in first] == [4, None, 2, None, 9]
     assert first[0] == second[0]
     assert first[2]["value"] != second[2]["value"]
     assert first[3]["value"] != second[3]["value"], "Keras's seed is shifted too, and a claim that fails stops nothing"
+    assert first[4]["value"] != second[4]["value"], "and the pipeline's"
     lesson.unlink()
     assert claims_margin.noted(lesson, 0) == first, "kept"
 
 
 def test_margins_are_standard_deviations_from_the_nearer_bound():
-    def runs(values, low=None, high=None):
-        return [[{"sentence": "x", "value": value, "low": low, "high": high}] for value in values]
+    def runs(values, low=None, high=None, sentence="x"):
+        return [[{"sentence": sentence, "value": value, "low": low, "high": high}] for value in values]
 
     [(margin, mean, spread, failed, _)] = claims_margin.margins(runs([1, 2, 3], low=0, high=10))
     assert (margin, mean, spread, failed) == (2, 2, 1, 0)
     [(margin, _, _, failed, _)] = claims_margin.margins(runs([1, 2, 3], low=2.5))
     assert (margin, failed) == (-0.5, 2)
+    [(margin, mean, *_)] = claims_margin.margins(runs([10, 100, 1000], low=1, sentence="Faster, times"))
+    assert (round(margin, 9), mean) == (2, 370), "of the logarithms"
     [(margin, *_, failed, _)] = claims_margin.margins(runs([math.nan, math.nan], low=0))
     assert failed == 2
     assert claims_margin.margins(runs([5, 5, 5], low=0)) == [], "what never changes has no spread"
