@@ -144,7 +144,9 @@ def test_kills_at_ten_random_moments_do_not_change_a_bit(finished, tmp_path):
 
 def test_ctrl_c_keeps_the_last_whole_epoch_and_says_how_to_go_on(finished, tmp_path):
     line, env = command("train", "digits-mlp", "--out", tmp_path / "run")
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background may ignore Ctrl-C
     process = subprocess.Popen(line, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, usual)
     deadline = time.monotonic() + 60
     while not (tmp_path / "run" / "checkpoint.npz").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
