@@ -1,7 +1,9 @@
 """The script that measures how far claims are from failing."""
 
 import math
+import textwrap
 
+import keras
 import nbformat
 import pytest
 
@@ -39,6 +41,33 @@ def test_a_lesson_is_run_with_other_seeds_and_its_claims_are_noted(lesson):
     assert first[4]["value"] != second[4]["value"], "and the pipeline's"
     lesson.unlink()
     assert claims_margin.noted(lesson, 0) == first, "kept"
+
+
+def test_a_recipe_keeps_its_seeds_and_what_follows_it_is_shifted_once(lesson):
+    source = """
+        import keras
+        from dlkit import recipes, runtime
+        from dlkit.claims import claim
+
+        def train(seed=0):
+            runtime.setup(seed)
+            return float(keras.random.uniform(()))
+
+        recipes.train = train
+        rt = runtime.setup(seed=0)
+        in_recipe = recipes.train()
+        keras.utils.set_random_seed(0)
+        after = float(keras.random.uniform(()))
+        claim("In a recipe", in_recipe, at_most=1)
+        claim("After it", after, at_most=1)
+    """
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(textwrap.dedent(source))])
+    nbformat.write(notebook, lesson)
+    plain, shifted = ([claim["value"] for claim in claims_margin.noted(lesson, seed)] for seed in (0, 1))
+    assert plain == [plain[0]] * 2, "one seed, one number"
+    assert shifted[0] == plain[0]
+    keras.utils.set_random_seed(1000)
+    assert shifted[1] == pytest.approx(float(keras.random.uniform(())))
 
 
 def test_margins_are_standard_deviations_from_the_nearer_bound():

@@ -98,8 +98,20 @@ def test_a_setting_that_decides_all_explains_all_and_another_little(search):
 
 
 def test_the_best_of_n_on_validation_is_judged_on_test(search):
-    search.many, search.diced = 4, np.array([[[0.1, 0.9], [0.4, 0.2], [0.3, 0.8], [0.2, 0.7]]])
-    assert search.best_of(4).tolist() == pytest.approx([0.4, 0.2])
+    search.many, search.hits = 4, np.zeros((1, 4, 300), bool)
+    search.hits[0, 2, :210] = True  # right on 210 of 300 images, whichever are drawn to choose with
+    validation, test = search.best_of(4)
+    assert 100 * validation + 200 * test == pytest.approx(210)
+    assert validation == pytest.approx(0.7, abs=0.01)
+
+
+def test_the_best_of_many_that_only_guess_promises_too_much(search):
+    search.many, search.hits = 50, RNG.random((1, 50, 1_100)) < 0.5
+    validation, test = search.best_of(50)
+    assert validation > 0.58
+    assert test == pytest.approx(0.5, abs=0.02)
+    validation, test = search.best_of(1)
+    assert validation == pytest.approx(test, abs=0.02)
 
 
 # --- 22
