@@ -18,7 +18,7 @@ RNG = np.random.default_rng(0)
 @pytest.fixture(scope="module")
 def search():
     module = definitions(ROOT / "notebooks" / "21_hyperparameter_search.ipynb")
-    module.epochs, module.tries = 4, 6
+    module.epochs, module.tries, module.to_choose = 4, 6, 100
     module.rt = type("Runtime", (), {"seed": 0})
     images = RNG.random((200, 64))
     module.parts = [(images, (images @ RNG.normal(size=(64, 10))).argmax(axis=1))] * 3
