@@ -5,13 +5,22 @@ else
 BIN := .venv/bin
 endif
 
+# How many tests run at once: make test JOBS=0 for one after another. A test file, or a notebook, stays in one process.
+JOBS ?= 2
+BESIDE = -n $(JOBS) --dist loadfile
+NBVAL = $(BIN)/python -m pytest -c tests/nbval.ini --rootdir=. --durations=5
+CHOSEN = $(or $(NB),$(wildcard notebooks/*.ipynb notebooks/solutions/*.ipynb))
+# These measure seconds, so each runs with nothing beside it; tests/test_notebooks.py knows when one is missing here.
+TIMED := $(addprefix notebooks/,03_% 10_% 11_% 14_% 18_% 24_% 25_% solutions/11_% solutions/19_% solutions/25_%)
+UNTIMED = $(filter-out $(TIMED),$(CHOSEN))
+
 .PHONY: lab test test-long test-oldest claims-margin notebook-test check bench notebooks clean
 
 lab: .venv/ready  ## set up what is needed and open the curriculum in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir=notebooks $(LAB_OPTIONS)
 
 test: .venv/ready  ## unit tests, then every notebook as a test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(BESIDE)
 	$(MAKE) notebook-test
 
 test-long: .venv/ready  ## what takes hours: thousands of damaged files, ten kills, every notebook in awkward rooms and in JupyterLab
@@ -28,7 +37,8 @@ claims-margin: .venv/ready  ## every lesson from five seeds: how far each claim 
 	$(BIN)/python -m tests.claims_margin $(NB)
 
 notebook-test: .venv/ready  ## every notebook and solution, executed by nbval: make notebook-test [NB=notebooks/03_backpropagation.ipynb]
-	$(BIN)/python -m pytest -c tests/nbval.ini --rootdir=. $(or $(NB),notebooks) --durations=5
+	$(if $(UNTIMED),$(NBVAL) $(if $(word 2,$(UNTIMED)),$(BESIDE)) $(UNTIMED))
+	$(if $(filter $(TIMED),$(CHOSEN)),$(NBVAL) $(filter $(TIMED),$(CHOSEN)))
 
 check: .venv/ready  ## lint and format, notebooks included
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

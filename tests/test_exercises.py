@@ -554,7 +554,12 @@ def test_another_right_way_is_right(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "answer", "word"), [(name, *mistake) for name in NAMES for mistake in MISTAKES[name]], ids=str
+    ("name", "answer", "word"),
+    [
+        pytest.param(name, *mistake, id=f"{name}-{number}-{mistake[-1]}")
+        for name in NAMES
+        for number, mistake in enumerate(MISTAKES[name])
+    ],
 )
 def test_a_mistake_gets_the_hint_that_fits(name, answer, word):
     found = exercises.verdict(name, answer)

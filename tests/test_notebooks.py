@@ -1,6 +1,7 @@
 """What every notebook keeps to, and the functions written in notebooks, tested on their own."""
 
 import ast
+import fnmatch
 import json
 import re
 import statistics
@@ -15,6 +16,14 @@ from tests.notebook_tools import LESSONS, ROOT, SOLUTIONS, code_cells, definitio
 LESSON = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 EVERY = pytest.mark.parametrize("path", [*LESSONS, *SOLUTIONS], ids=lambda path: "/".join(path.parts[-2:]))
 HEADINGS = ("## Setup", "## What we saw", "## Exercises", "## Where next")
+
+
+@EVERY
+def test_make_runs_a_notebook_that_measures_seconds_alone(path):
+    alone = re.search(r"^TIMED := \$\(addprefix notebooks/,(.*)\)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    name = path.relative_to(ROOT / "notebooks").as_posix()
+    measures = any(re.search(r'perf_counter|"latency"', cell.source) for cell in code_cells(read(path)))
+    assert any(fnmatch.fnmatch(name, pattern.replace("%", "*")) for pattern in alone[1].split()) == measures
 
 
 @LESSON
