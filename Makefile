@@ -11,9 +11,10 @@ BESIDE = -n $(JOBS) --dist loadfile
 NBVAL = $(BIN)/python -m pytest -c tests/nbval.ini --rootdir=. --durations=5
 # wildcard twice: make cuts a name with spaces in two, and the parts are no files. Such a notebook, nobody's lesson, is left out.
 CHOSEN = $(or $(NB),$(wildcard $(wildcard notebooks/*.ipynb notebooks/solutions/*.ipynb)))
-# These measure seconds, so each runs with nothing beside it; tests/test_notebooks.py knows when one is missing here.
+# These measure seconds, so each runs with nothing beside it; tests/test_notebooks.py fails when one is missing here or too many.
 TIMED := $(addprefix notebooks/,03_% 10_% 11_% 14_% 18_% 24_% 25_% solutions/11_% solutions/19_% solutions/25_%)
-UNTIMED = $(filter-out $(TIMED),$(CHOSEN))
+ALONE = $(filter $(TIMED),$(CHOSEN))
+TOGETHER = $(filter-out $(TIMED),$(CHOSEN))
 
 .PHONY: lab test test-long test-oldest claims-margin notebook-test check bench notebooks clean
 
@@ -38,8 +39,8 @@ claims-margin: .venv/ready  ## every lesson from five seeds: how far each claim 
 	$(BIN)/python -m tests.claims_margin $(NB)
 
 notebook-test: .venv/ready  ## every notebook and solution, executed by nbval: make notebook-test [NB=notebooks/03_backpropagation.ipynb]
-	$(if $(UNTIMED),$(NBVAL) $(if $(word 2,$(UNTIMED)),$(BESIDE)) $(UNTIMED))
-	$(if $(filter $(TIMED),$(CHOSEN)),$(NBVAL) $(filter $(TIMED),$(CHOSEN)))
+	$(if $(TOGETHER),$(NBVAL) $(if $(word 2,$(TOGETHER)),$(BESIDE)) $(TOGETHER))
+	$(if $(ALONE),$(NBVAL) $(ALONE))
 
 check: .venv/ready  ## lint and format, notebooks included
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
