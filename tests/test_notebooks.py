@@ -31,8 +31,10 @@ class TestLesson:
     def test_skeleton(self, path):
         notebook = read(path)
         number = path.stem[:2]
-        title = notebook.cells[0].source.splitlines()[0]
-        assert re.fullmatch(rf"# {number} · .*\?", title), "the title is a question"
+        title, empty, question = notebook.cells[0].source.splitlines()[:3]
+        assert re.fullmatch(rf"# {number} · .*[^?]", title), "the title is the topic"
+        assert re.fullmatch(r"\*[A-Z].*\?\*", question), "the question follows in italics"
+        assert not empty
         assert "**After this lesson you can**" in notebook.cells[0].source
         assert re.search(
             r"\*\*Time:\*\* .*about .* (minutes|hour).*\d+ s on two processor cores", notebook.cells[0].source

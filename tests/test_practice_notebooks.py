@@ -249,7 +249,7 @@ def test_steps_are_told_apart_by_their_sines_and_cosines(generating):
 
 @pytest.fixture(scope="module")
 def exporting():
-    return definitions(ROOT / "notebooks" / "24_export_and_quantize.ipynb")
+    return definitions(ROOT / "notebooks" / "24_export_and_quantization.ipynb")
 
 
 @pytest.mark.parametrize(("low", "high"), [(-1, 4), (0, 255), (2, 10), (-7, -3), (-1e-3, 1e3)])

@@ -20,7 +20,7 @@ def recipe():
 
 @pytest.fixture(scope="module")
 def sharing():
-    return definitions(ROOT / "notebooks" / "15_sharing_knowledge.ipynb")
+    return definitions(ROOT / "notebooks" / "15_distillation_and_multitask.ipynb")
 
 
 # --- 13

@@ -16,7 +16,7 @@ def convolution():
 
 @pytest.fixture(scope="module")
 def pipelines():
-    return definitions(ROOT / "notebooks" / "10_image_pipelines.ipynb")
+    return definitions(ROOT / "notebooks" / "10_input_pipelines.ipynb")
 
 
 @pytest.fixture(scope="module")
