@@ -38,7 +38,7 @@ def plain(text):
 
 def marked(path):
     """What a notebook's prose sets in italics, and in bold if it is short; lower case."""
-    text = plain(prose(read(path)))
+    text = re.sub(r"^\*.*\?\*$", "", plain(prose(read(path))), count=1, flags=re.MULTILINE)  # the question below the title
     bold = [phrase for phrase in re.findall(r"\*\*([^*\n]+)\*\*", text) if len(phrase.split()) <= 3]
     italic = re.findall(r"(?<![\w*])\*([^*\n]+)\*(?![\w*])", re.sub(r"\*\*[^*]+\*\*", "", text))
     phrases = {phrase.strip(" .:?,").lower() for phrase in bold + italic}

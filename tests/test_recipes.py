@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from dlkit import data, evaluate, models, recipes
-from dlkit.__main__ import main
+from dlkit.cli import main
 from dlkit.recipes import run_folder
 from dlkit.recipes.scratch import SCRATCH
 from tests.faults import mounted

@@ -1,0 +1,172 @@
+"""Command line: `dlkit lab | doctor | data | train | predict`.
+
+Each command imports what it needs once it has been chosen, so that `dlkit doctor` can examine a machine on which
+NumPy or TensorFlow is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+
+def main(arguments=None):
+    """Runs one command.
+
+    Args:
+        arguments: list of strings, those of the command line by default.
+
+    Returns:
+        Exit status: 0 done, 1 something is wrong and was reported, 2 misspelt command, 130 stopped with Ctrl-C.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")  # ticks on consoles with an old code page
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser(arguments[:1]).parse_args(arguments)
+    try:
+        return options.run(options) or 0
+    except (ValueError, OSError) as error:  # a DataError is a ValueError
+        print(f"✗ {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped. What was finished is saved; the same command resumes from there.", file=sys.stderr)
+        return 130
+
+
+def _parser(chosen):
+    """The parser, with the options of the chosen command only: those of `train` need the recipes, for example."""
+    parser = argparse.ArgumentParser(prog="dlkit", description="Deep learning, from the neuron to BERT.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    for name, about, add_options in (
+        ("lab", "open the lessons in JupyterLab, in a copy of your own", _lab_options),
+        ("doctor", "what works on this machine, and how to fix what does not", _doctor_options),
+        ("data", "list, fetch or verify the data sets", _data_options),
+        ("train", "train a recipe; the same command resumes after a stop", _train_options),
+        ("predict", "classify image files with the model of a finished run", _predict_options),
+    ):
+        command = commands.add_parser(name, help=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+        if [name] == chosen:
+            add_options(command)
+    return parser
+
+
+def _lab_options(command):
+    from dlkit import lab
+
+    command.add_argument("--folder", default=lab.FOLDER, metavar="DIR", help=f"your copy, {lab.FOLDER} by default")
+    command.add_argument("--copy-only", action="store_true", help="copy or update the lessons and stop there")
+    command.add_argument("jupyter", nargs="*", metavar="-- OPTION", help="options that are passed on to JupyterLab")
+    command.set_defaults(run=lambda options: lab.run(options.folder, options.jupyter, copy_only=options.copy_only))
+
+
+def _doctor_options(command):
+    from dlkit import doctor
+
+    command.set_defaults(run=lambda options: doctor.main())
+
+
+def _data_options(command):
+    from dlkit import data
+    from dlkit.data import sources
+
+    actions = command.add_subparsers(required=True, metavar="list | fetch | verify")
+    actions.add_parser("list", help="what is here, what is not").set_defaults(run=_data_list)
+    action = actions.add_parser("fetch", help="download into data/, checked")
+    action.add_argument("name", choices=sorted({*sources.DOWNLOADS, "reviews"}))
+    action.set_defaults(run=_data_fetch)
+    action = actions.add_parser("verify", help="read every file of a data set that is here")
+    action.add_argument("name", nargs="?", choices=data.NAMES)
+    action.set_defaults(run=_data_verify)
+
+
+def _train_options(command):
+    from dlkit import recipes
+
+    lines = "\n".join(f"  {name:12} {recipe.about}" for name, recipe in recipes.RECIPES.items())
+    command.description = f"Recipes:\n{lines}"
+    command.add_argument("recipe", choices=recipes.RECIPES, metavar="recipe")
+    command.add_argument("--data", metavar="DIR", help="folder with train/<class>/* and test/<class>/*")
+    command.add_argument("--image-size", type=int, metavar="N", help="work at N x N pixels")
+    command.add_argument("--skip-broken", action="store_true", help="leave out files that are no readable images")
+    command.add_argument("--out", metavar="RUN", required=True, help="run folder for results and checkpoints")
+    command.add_argument("--epochs", type=int, metavar="N", help="instead of the recipe's own number")
+    command.add_argument("--unfreeze", metavar="STAGE", help='stage to fine-tune from, such as conv5; "" for all')
+    command.add_argument("--weights", metavar="W", help="imagenet (default), a file, or none for random ones")
+    command.add_argument("--seed", type=int, default=0, metavar="N")
+    command.set_defaults(run=_train)
+
+
+def _predict_options(command):
+    command.add_argument("run_folder", metavar="RUN", help="the run folder, or the model.keras in it")
+    command.add_argument("images", metavar="IMAGE", nargs="+")
+    command.set_defaults(run=_predict)
+
+
+def _data_list(options):
+    from dlkit import data
+
+    for name in data.NAMES:
+        place = data.locate(name)
+        print(f"{'✓' if place else '–'} {name:10} {place or f'not here → dlkit data fetch {name}'}")
+
+
+def _data_fetch(options):
+    from dlkit import data
+    from dlkit.data import sources
+
+    if options.name in sources.DOWNLOADS:
+        path = sources.fetch(sources.DOWNLOADS[options.name], sources.project_data())
+        print(f"✓ {path} is there, and its checksum is right.")
+    else:  # Keras fetches it into its own cache
+        print(f"✓ {data.load(options.name, real=True)}")
+
+
+def _data_verify(options):
+    from dlkit import data
+
+    names = [options.name] if options.name else [name for name in data.NAMES if data.locate(name)]
+    for name in names:
+        print(f"✓ {data.load(name, real=name != 'shapes10')}")
+
+
+def _train(options):
+    from dlkit import recipes
+
+    if options.epochs is not None and options.epochs < 1:
+        raise ValueError(f"Expected --epochs of 1 or more. Received: {options.epochs}.")
+    if options.image_size is not None and options.image_size < 1:
+        raise ValueError(f"Expected --image-size of 1 or more. Received: {options.image_size}.")
+    borrows = isinstance(recipes.RECIPES[options.recipe], recipes.TransferRecipe)
+    if not options.data and (options.skip_broken or (options.image_size and not borrows)):
+        raise ValueError("--image-size and --skip-broken are about a folder of images: name it with --data.")
+    if not borrows and (options.unfreeze is not None or options.weights):
+        raise ValueError(f"--unfreeze and --weights are for recipes that borrow a network; {options.recipe} does not.")
+    metrics = recipes.train(
+        options.recipe,
+        out=options.out,
+        data_dir=options.data,
+        on_error="skip" if options.skip_broken else "raise",
+        epochs=options.epochs,
+        image_size=options.image_size,
+        unfreeze=options.unfreeze,
+        weights=options.weights,
+        seed=options.seed,
+        verbose=1 if sys.stdout.isatty() else 2,
+    )
+    if metrics is None:
+        print("✓ this worker's part is done; results, pictures and model are with worker 0.")
+        return
+    low, high = metrics["accuracy_interval_95"]
+    print(
+        f"✓ test accuracy {metrics['accuracy']:.4f} (95 % interval {low:.3f} to {high:.3f}), "
+        f"{metrics['seconds']:.0f} s of training. Results, pictures and model: {options.out}"
+    )
+
+
+def _predict(options):
+    from dlkit import recipes
+
+    for file, classes in zip(options.images, recipes.predict(options.run_folder, options.images), strict=True):
+        print(f"{file}: " + ", ".join(f"{name} {probability:.0%}" for name, probability in classes))
+
