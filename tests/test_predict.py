@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from dlkit import data, recipes
-from dlkit.__main__ import main
+from dlkit.cli import main
 
 CLASSES = ["dark", "light"]
 
