@@ -2,38 +2,77 @@
 
 from __future__ import annotations
 
+import os
 
-def claim(sentence, value, *, at_least=None, at_most=None, between=None):
-    """Checks a measured value against a bound and prints the sentence with a tick.
+from dlkit.boxes import Box
+
+
+class Claim(Box):
+    """A sentence about a measured value, and whether it holds.
+
+    As the last expression of a notebook's cell it displays its box, green or red. `claim` shows it and, where claims
+    are enforced, stops when it does not hold.
 
     Args:
-        sentence: what the text says, such as "The network reads at least 95 % of unseen digits".
+        sentence: a full sentence, such as "The network reads at least 95% of unseen digits".
         value: the measured number, in the bound's unit. True and False count as 1 and 0.
         at_least: smallest value for which the sentence is true.
         at_most: largest value for which the sentence is true.
         between: (smallest, largest), both included.
 
+    Attributes:
+        holds: bool. NaN makes no sentence true.
+
     Raises:
-        AssertionError: when the sentence is not true of the value; names value and bound. NaN makes nothing true.
         ValueError: when there is not exactly one of the three bounds, since a claim without a bound cannot fail.
+
+    Example:
+        >>> Claim("Two and two is five", 2 + 2, between=(5, 5))
+        ✗ Two and two is five
+            measured 4 (exactly 5)
+    """
+
+    def __init__(self, sentence, value, *, at_least=None, at_most=None, between=None):
+        bounds = {"at_least": at_least, "at_most": at_most, "between": between}
+        given = [name for name, bound in bounds.items() if bound is not None]
+        if len(given) != 1:
+            raise ValueError(f"Expected one of at_least, at_most or between. Received: {given or 'none of them'}.")
+        low, high = between if between is not None else (at_least, at_most)
+        value = float(value)
+        if between is None:
+            bound = f"{given[0].replace('_', ' ')} {bounds[given[0]]:g}"
+        else:
+            bound = f"between {low:g} and {high:g}" if low != high else f"exactly {low:g}"
+        measured = f"measured {value:.4g} ({bound})"
+        self.holds = value == value and (low is None or value >= low) and (high is None or value <= high)
+        sign, kind, verdict = ("✓", "good", "✓ Holds:") if self.holds else ("✗", "bad", "✗ Does not hold:")
+        super().__init__(kind, verdict, sentence, measured, plain=f"{sign} {sentence}\n    {measured}")
+
+
+def claim(sentence, value, *, at_least=None, at_most=None, between=None):
+    """Checks a measured value against a bound and shows the sentence with the verdict.
+
+    A claim that does not hold raises only where claims are enforced: with the environment variable DLKIT_STRICT=1, as
+    in the project's tests. In a notebook that someone tries out with other settings it is a red box that says so, and
+    the notebook runs on.
+
+    Args:
+        sentence, value, at_least, at_most, between: see `Claim`.
+
+    Raises:
+        AssertionError: with DLKIT_STRICT=1, when the sentence is not true of the value; names value and bound.
+        ValueError: when there is not exactly one of the three bounds.
 
     Example:
         >>> claim("Two and two is four", 2 + 2, between=(4, 4))
         ✓ Two and two is four
             measured 4 (exactly 4)
     """
-    bounds = {"at_least": at_least, "at_most": at_most, "between": between}
-    given = [name for name, bound in bounds.items() if bound is not None]
-    if len(given) != 1:
-        raise ValueError(f"Expected one of at_least, at_most or between. Received: {given or 'none of them'}.")
-    low, high = between if between is not None else (at_least, at_most)
-    value = float(value)
-    holds = (low is None or value >= low) and (high is None or value <= high)
-    if between is None:
-        bound = f"{given[0].replace('_', ' ')} {bounds[given[0]]:g}"
-    else:
-        bound = f"between {low:g} and {high:g}" if low != high else f"exactly {low:g}"
-    measured = f"measured {value:.4g} ({bound})"
-    if not holds or value != value:
-        raise AssertionError(f"✗ {sentence}\n    {measured}")
-    print(f"✓ {sentence}\n    {measured}")
+    result = Claim(sentence, value, at_least=at_least, at_most=at_most, between=between)
+    if not result.holds:
+        if os.environ.get("DLKIT_STRICT", "0") not in ("", "0"):
+            raise AssertionError(result.plain)
+        hint = "This claim was made for the original settings and data. If you changed them, this is what changed."
+        result.detail += f". {hint}"
+        result.plain += f"\n    {hint}"
+    result.show()

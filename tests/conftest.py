@@ -11,6 +11,7 @@ from PIL import Image
 from tests.faults import CONTENT, SHA256, Handler, Server
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["DLKIT_STRICT"] = "1"  # claims are enforced in tests
 
 
 def pytest_collection_modifyitems(config, items):

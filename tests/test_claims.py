@@ -1,8 +1,28 @@
+import html
 import math
+import re
+import subprocess
+import sys
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 
-from dlkit.claims import claim
+from dlkit.claims import Claim, claim
+
+
+@pytest.fixture
+def lab(monkeypatch):
+    """As in a student's JupyterLab: claims are shown and not enforced."""
+    monkeypatch.delenv("DLKIT_STRICT", raising=False)
+
+
+def run(source, **metadata):
+    """The outputs of a cell in a kernel of its own."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)], metadata=metadata)
+    NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+    return notebook.cells[0].outputs
 
 
 def test_true_claims_print_sentence_value_and_bound(capsys):
@@ -18,25 +38,97 @@ def test_true_claims_print_sentence_value_and_bound(capsys):
     )
 
 
-@pytest.mark.parametrize(
-    ("value", "bound"),
-    [
-        (0.949, {"at_least": 0.95}),
-        (1.01, {"at_most": 1}),
-        (-0.1, {"between": (0, 1)}),
-        (1.1, {"between": (0, 1)}),
-        (math.nan, {"at_least": 0}),
-        (math.nan, {"at_most": 0}),
-        (False, {"at_least": 1}),
-    ],
-)
-def test_a_false_claim_stops_and_names_value_and_bound(value, bound):
+FALSE = [
+    (0.949, {"at_least": 0.95}),
+    (1.01, {"at_most": 1}),
+    (-0.1, {"between": (0, 1)}),
+    (1.1, {"between": (0, 1)}),
+    (math.nan, {"at_least": 0}),
+    (math.nan, {"at_most": 0}),
+    (False, {"at_least": 1}),
+]
+
+
+@pytest.mark.parametrize(("value", "bound"), FALSE)
+def test_a_false_claim_raises_where_claims_are_enforced_and_names_value_and_bound(value, bound, monkeypatch, capsys):
+    monkeypatch.setenv("DLKIT_STRICT", "1")
     with pytest.raises(AssertionError, match="✗ Sentence\n    measured") as failure:
         claim("Sentence", value, **bound)
     assert f"{float(value):.4g}" in str(failure.value)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(("value", "bound"), FALSE)
+def test_elsewhere_it_says_that_it_does_not_hold_and_goes_on(value, bound, lab, capsys):
+    assert claim("Sentence", value, **bound) is None
+    said = capsys.readouterr().out
+    assert said.startswith(f"✗ Sentence\n    measured {float(value):.4g} (")
+    assert "If you changed them" in said
+    assert not Claim("Sentence", value, **bound).holds
+
+
+@pytest.mark.parametrize("strict", ["", "0"])
+def test_an_empty_switch_and_zero_mean_not_enforced(strict, monkeypatch, capsys):
+    monkeypatch.setenv("DLKIT_STRICT", strict)
+    claim("Sentence", 0, at_least=1)
+    assert "✗ Sentence" in capsys.readouterr().out
+
+
+def test_the_tests_enforce_claims():
+    with pytest.raises(AssertionError, match="✗ Sentence"):
+        claim("Sentence", 0, at_least=1)
 
 
 @pytest.mark.parametrize("bounds", [{}, {"at_least": 0, "at_most": 1}])
-def test_a_claim_needs_one_bound(bounds):
+@pytest.mark.parametrize("strict", ["0", "1"])
+def test_a_claim_needs_one_bound(bounds, strict, monkeypatch):
+    monkeypatch.setenv("DLKIT_STRICT", strict)
     with pytest.raises(ValueError, match="Expected one of at_least, at_most or between"):
         claim("Sentence", 1, **bounds)
+
+
+SHOWN = """
+from dlkit.claims import Claim, claim
+from dlkit.exercises import check
+claim("It is <b>more</b> & more", 0.5, at_least=0.4)
+claim("It is less", 0.5, at_most=0.4)
+check("00.count_parameters", None)
+check("00.count_parameters", "lots")
+Claim("Shown only", 1, at_least=2)
+"""
+
+
+def test_a_kernel_shows_boxes_that_can_be_read_without_color(lab):
+    outputs = run(SHOWN)
+    assert [output.output_type for output in outputs] == ["display_data"] * 4 + ["execute_result"]
+    words = [re.sub("<[^>]*>", " ", output.data["text/html"]) for output in outputs]
+    assert "✓ Holds:" in words[0]
+    assert "It is &lt;b&gt;more&lt;/b&gt; &amp; more" in words[0], "a sentence is text, not markup"
+    assert "measured 0.5 (at least 0.4)" in words[0]
+    assert "✗ Does not hold:" in words[1]
+    assert "If you changed them, this is what changed" in html.unescape(words[1])
+    assert "00.count_parameters:" in words[2]
+    assert "not attempted yet" in words[2]
+    assert "✗ give one number" in words[3]
+    assert "✗ Does not hold:" in words[4]
+    assert len({re.search("border: 1px solid (#\\w+)", output.data["text/html"])[1] for output in outputs}) == 3
+    assert all('role="note"' in output.data["text/html"] for output in outputs)
+
+
+def test_a_kernel_also_gives_plain_text(lab):
+    outputs = run(SHOWN)
+    assert outputs[0].data["text/plain"] == "✓ It is <b>more</b> & more\n    measured 0.5 (at least 0.4)"
+    assert outputs[2].data["text/plain"] == "00.count_parameters: not attempted yet"
+
+
+def test_a_false_claim_stops_a_notebook_that_is_run_as_a_test(monkeypatch):
+    monkeypatch.setenv("DLKIT_STRICT", "1")
+    with pytest.raises(CellExecutionError, match="✗ It is less"):
+        run(SHOWN)
+
+
+def test_no_kernel_no_ipython(lab):
+    code = "import sys; from dlkit.claims import claim; claim('A', 0, at_least=1); assert 'IPython' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("✗ A\n")

@@ -12,6 +12,8 @@ import types
 
 import numpy as np
 
+from dlkit.boxes import Box
+
 CHECKERS = {}
 
 
@@ -26,13 +28,15 @@ def checker(name):
 
 
 def check(name, answer):
-    """Prints whether an exercise is solved: `✓`, `✗` with a hint, or `not attempted yet`. Never raises.
+    """Shows whether an exercise is solved: `✓`, `✗` with a hint, or `not attempted yet`. Never raises.
 
     Args:
         name: the exercise, such as "00.accuracy".
         answer: the function or value asked for.
     """
-    print(f"{name}: {verdict(name, answer)}")
+    said = verdict(name, answer)
+    kind = {"✓": "good", "✗": "bad"}.get(said[0], "open")
+    Box(kind, f"{name}:", said, plain=f"{name}: {said}").show()
 
 
 def verdict(name, answer):
