@@ -23,9 +23,12 @@ def main(arguments=None):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")  # ticks on consoles with an old code page
     arguments = sys.argv[1:] if arguments is None else arguments
-    options = _parser(arguments[:1]).parse_args(arguments)
     try:
+        options = _parser(arguments[:1]).parse_args(arguments)
         return options.run(options) or 0
+    except ImportError as error:
+        print(f"✗ {error}. `dlkit doctor` says what is missing and how to install it.", file=sys.stderr)
+        return 1
     except (ValueError, OSError) as error:  # a DataError is a ValueError
         print(f"✗ {error}", file=sys.stderr)
         return 1
@@ -54,7 +57,7 @@ def _parser(chosen):
 def _lab_options(command):
     from dlkit import lab
 
-    command.add_argument("--folder", default=lab.FOLDER, metavar="DIR", help=f"your copy, {lab.FOLDER} by default")
+    command.add_argument("--folder", metavar="DIR", help=f"your copy; {lab.FOLDER} in the project by default")
     command.add_argument("--copy-only", action="store_true", help="copy or update the lessons and stop there")
     command.add_argument("jupyter", nargs="*", metavar="-- OPTION", help="options that are passed on to JupyterLab")
     command.set_defaults(run=lambda options: lab.run(options.folder, options.jupyter, copy_only=options.copy_only))
@@ -169,4 +172,3 @@ def _predict(options):
 
     for file, classes in zip(options.images, recipes.predict(options.run_folder, options.images), strict=True):
         print(f"{file}: " + ", ".join(f"{name} {probability:.0%}" for name, probability in classes))
-

@@ -1,0 +1,250 @@
+"""The student's own copy of the lessons, opened in JupyterLab: `dlkit lab`.
+
+The lessons in `notebooks/` hold the results of a run, so the answer to a question would stand right below it, and
+whoever works in them changes files that the next update wants to change too. Students therefore work in a copy without
+results. What was written into the copy is recorded by its SHA-256; a file with other content is a student's work and
+is never overwritten.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import re
+import sys
+from pathlib import Path, PurePosixPath
+
+from ipykernel.kernelspec import get_kernel_dict
+
+FOLDER = "my-notebooks"
+FIRST = "00_start_here.ipynb"
+_STATE = ".lab"  # in the copy: what was copied, JupyterLab's settings and its layout
+_SETTINGS = {
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+    "@jupyterlab/docmanager-extension:plugin": {"defaultViewers": {"markdown": "Markdown Preview"}},
+    # Long names need the width of the column, and the solutions come after the lessons.
+    "@jupyterlab/filebrowser-extension:browser": {"showLastModifiedColumn": False, "sortNotebooksFirst": True},
+}
+_LINK = re.compile(r'(\]\(|src=")([^)"#\s]+)')
+
+
+def run(folder=None, options=(), *, copy_only=False):
+    """Brings the copy up to date, says what was done, and serves it in JupyterLab until that is stopped.
+
+    Args:
+        folder: path of the copy, made where it is missing; `my-notebooks` in the project by default.
+        options: list of further options for JupyterLab, such as `["--no-browser"]`.
+        copy_only: True stops before JupyterLab.
+
+    Returns:
+        Exit status, 0 when all went well.
+
+    Raises:
+        OSError: when the folder is a file or cannot be written to. Nothing has been changed then.
+        ValueError: when the lessons are not found, or the folder holds the originals.
+    """
+    project = _project()
+    folder = Path(folder).expanduser().resolve() if folder else project / FOLDER
+    for line in update_copy(project, folder):
+        print(line, flush=True)
+    return 0 if copy_only else _open(folder, options)
+
+
+def update_copy(project, folder):
+    """Copies new lessons, updates those that the student has not touched, and leaves all others alone.
+
+    Args:
+        project: path that holds `notebooks/`.
+        folder: path of the copy.
+
+    Returns:
+        List of lines that say what was done and what was left.
+
+    Raises:
+        OSError, ValueError: see `run`.
+    """
+    _check_folder(project, folder)
+    files = _files(project)
+    record = _read_record(folder)
+    new, updated, kept, gone = [], [], [], []
+    for name, (content, stamp) in files.items():
+        path, written = folder / name, record.get(name, {})
+        found = _digest(path.read_bytes()) if path.is_file() else None
+        if path.is_dir() or found not in (None, _digest(content), written.get("written")):
+            if written.get("stamp") != stamp:
+                kept.append(name)
+            continue
+        if found != _digest(content):
+            _write(folder, name, content)
+            (updated if found else new).append(name)
+        record[name] = {"written": _digest(content), "stamp": stamp}
+    for name in sorted(set(record) - set(files)):  # renamed or removed in the curriculum
+        path = folder / name
+        if path.is_file() and _digest(path.read_bytes()) == record[name]["written"]:
+            path.unlink()
+        elif path.exists():
+            gone.append(name)
+        del record[name]
+    _write(folder, f"{_STATE}/copied.json", json.dumps(record, indent=1).encode())
+    return _report(folder, files, new, updated, kept, gone)
+
+
+def _project():
+    places = (Path(__file__).resolve().parents[1], Path.cwd())
+    for place in places:
+        if (place / "notebooks" / FIRST).is_file():
+            return place
+    raise ValueError(f"Expected notebooks/{FIRST} in {places[1]}. Run `dlkit lab` in the folder of the curriculum.")
+
+
+def _check_folder(project, folder):
+    """Raises before anything is written when the copy cannot be made in `folder`."""
+    originals = (project / "notebooks").resolve()
+    if folder.resolve() == project.resolve() or folder.resolve().is_relative_to(originals):
+        raise ValueError(f"{folder} holds the original lessons. Name another folder for your copy with --folder.")
+    if folder.exists() and not folder.is_dir():
+        raise FileExistsError(f"{folder} is a file, expected a folder. Move it away, or name another with --folder.")
+    try:
+        (folder / _STATE).mkdir(parents=True, exist_ok=True)
+        _write(folder, f"{_STATE}/settings/overrides.json", json.dumps(_SETTINGS, indent=1).encode())
+    except OSError as error:
+        raise OSError(
+            f"{folder} cannot be written to ({error.strerror}). Make it writable, or name another folder with --folder."
+        ) from error
+
+
+def _files(project):
+    """What belongs into a copy: {path: (content, stamp)}, where the stamp changes when the lesson itself does.
+
+    Pages that lessons link to, such as the README, come along in `pages/`.
+    """
+    files, pages = {}, []
+    for path in sorted(project.glob("notebooks/**/[0-9][0-9]_*.ipynb")):
+        source = path.relative_to(project)
+        if source.parts[1:-1] in ((), ("solutions",)):
+            notebook = _for_students(path, clear=len(source.parts) == 2)
+            for cell in notebook["cells"]:
+                if cell["cell_type"] == "markdown":
+                    cell["source"] = _relinked("".join(cell["source"]), source, project, pages)
+            stamp = _digest(json.dumps([[c["cell_type"], "".join(c["source"])] for c in notebook["cells"]]).encode())
+            content = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+            files[_place(source).as_posix()] = (content.encode(), stamp)
+    for source in pages:  # grows while pages are read
+        content = (project / source).read_bytes()
+        if source.suffix == ".md":
+            content = _relinked(content.decode(), source, project, pages).encode()
+        files[_place(source).as_posix()] = (content, _digest(content))
+    return files
+
+
+def _for_students(path, *, clear):
+    """A notebook as JupyterLab itself would save it, so that it is not "unsaved" as soon as it is opened."""
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        if clear and cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
+    notebook["metadata"] = {
+        "kernelspec": {"display_name": get_kernel_dict()["display_name"], "language": "python", "name": "python3"},
+        "language_info": {
+            "codemirror_mode": {"name": "ipython", "version": 3},
+            "file_extension": ".py",
+            "mimetype": "text/x-python",
+            "name": "python",
+            "nbconvert_exporter": "python",
+            "pygments_lexer": "ipython3",
+            "version": platform.python_version(),
+        },
+    }
+    return notebook
+
+
+def _place(source):
+    """Where a file of the project lies in the copy."""
+    source = PurePosixPath(*source.parts)
+    return source.relative_to("notebooks") if source.parts[0] == "notebooks" else PurePosixPath("pages") / source
+
+
+def _relinked(text, source, project, pages):
+    """Markdown whose relative links work in the copy; the pages it links to are added to `pages`."""
+
+    def relink(match):
+        target = Path(os.path.normpath(source.parent / match[2]))
+        if "://" in match[2] or target.parts[0] == ".." or not (project / target).exists():
+            return match[0]
+        if target.parts[0] != "notebooks" and (project / target).is_file() and target not in pages:
+            pages.append(target)
+        return match[1] + Path(os.path.relpath(_place(target), _place(source).parent)).as_posix()
+
+    return _LINK.sub(relink, text)
+
+
+def _read_record(folder):
+    """What earlier runs wrote. A record that is lost or damaged makes every changed file a student's."""
+    try:
+        record = json.loads((folder / _STATE / "copied.json").read_text(encoding="utf-8"))
+        return {name: {"written": row["written"], "stamp": row["stamp"]} for name, row in record.items()}
+    except (OSError, ValueError, AttributeError, TypeError, KeyError):
+        return {}
+
+
+def _write(folder, name, content):
+    """Writes a file so that it is either there in full or not at all, whatever happens meanwhile."""
+    part = folder / _STATE / f"part-{os.getpid()}"
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    part.write_bytes(content)
+    os.replace(part, folder / name)
+
+
+def _digest(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def _report(folder, files, new, updated, kept, gone):
+    shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    lessons = sum("/" not in name for name in files)
+    solutions = sum(name.startswith("solutions/") for name in files)
+    lines = [f"✓ {shown}: your copy of {lessons} lessons and {solutions} solutions."]
+    if updated:
+        lines.append(f"  Updated: {', '.join(updated)}.")
+    if new and len(new) < len(files):
+        lines.append(f"  New: {', '.join(new)}.")
+    again = "it is left as it is. To get the current one, rename yours and run `dlkit lab` again."
+    lines += [f"– {name} has changed in the curriculum, and you have changed yours; {again}" for name in kept]
+    lines += [f"– {name} is no longer in the curriculum; yours is left as it is." for name in gone]
+    damaged = [(name, _damage(folder / name)) for name in files if name.endswith(".ipynb")]
+    lines += [f"✗ {name} in your copy is not a readable notebook ({why}); {again}" for name, why in damaged if why]
+    return lines
+
+
+def _damage(path):
+    """Why a file is not a notebook, or None when it is one."""
+    try:
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        return None if isinstance(notebook, dict) and "cells" in notebook else "it has no cells"
+    except (OSError, ValueError) as error:
+        return str(error)
+
+
+def _open(folder, options):
+    """Serves the copy: lesson 00 the first time, later the tabs that were open."""
+    from jupyterlab.labapp import main
+
+    state = folder / _STATE
+    arguments = [
+        f"--ServerApp.root_dir={folder}",
+        f"--LabApp.app_settings_dir={state / 'settings'}",
+        f"--LabApp.workspaces_dir={state / 'workspaces'}",
+    ]
+    if not (state / "workspaces").exists():
+        print(f"  Opening {FIRST} in JupyterLab. Stop it here with Ctrl-C.", flush=True)
+        arguments.append(f"--LabApp.default_url=/lab/tree/{FIRST}")
+    else:
+        print("  Opening JupyterLab with the tabs that were open. Stop it here with Ctrl-C.", flush=True)
+    # `dlkit` and `python` in JupyterLab's terminal are those of this environment. A login shell would reset the PATH.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    if os.name == "posix":
+        shell = os.environ.get("SHELL") or "/bin/sh"
+        arguments.append(f"--ServerApp.terminado_settings={ {'shell_command': [shell]} }")
+    return main([*arguments, *options]) or 0
