@@ -1,6 +1,6 @@
-"""Every notebook through JupyterLab as a reader does it: in a browser, "Run All Cells", saved. `make test-long`.
+"""The lab as a student meets it, in a browser: lesson 00 in `make test`, every notebook with `make test-all`.
 
-Needs Chromium, and Playwright to drive it: `.venv/bin/python -m pip install playwright`.
+Needs Chromium (Debian: `apt install chromium`) and Playwright, the extra "browser" of this package.
 """
 
 import contextlib
@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -25,18 +26,18 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """JupyterLab over a copy of the notebooks; gives its address and the folder."""
-    folder = tmp_path_factory.mktemp("lab") / "notebooks"
-    shutil.copytree(ROOT / "notebooks", folder, ignore=shutil.ignore_patterns(".*"))
-    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--port=0", f"--notebook-dir={folder}"]
+    """`dlkit lab` with a copy in a folder of its own and nothing of this machine's settings; its address and folder."""
+    folder = tmp_path_factory.mktemp("lab") / "my-notebooks"
+    command = [sys.executable, "-m", "dlkit", "lab", "--folder", str(folder), "--", "--no-browser", "--port=0"]
     command += [f"--IdentityProvider.token={TOKEN}", "--allow-root"]
-    settings = {"JUPYTERLAB_SETTINGS_DIR": str(folder.parent / "settings"), "PYTHONPATH": str(ROOT)}
+    settings = {"JUPYTERLAB_SETTINGS_DIR": str(folder.parent / "settings"), "PYTHONPATH": str(ROOT), "DLKIT_STRICT": ""}
+    path = os.pathsep.join(p for p in os.environ["PATH"].split(os.pathsep) if ".venv" not in p)
     with open(folder.parent / "log", "w") as log:
-        process = subprocess.Popen(command, env=os.environ | settings, stdout=log, stderr=log)
+        process = subprocess.Popen(command, env=os.environ | settings | {"PATH": path}, stdout=log, stderr=log)
     try:
         yield found_address(process, folder.parent / "log"), folder
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGTERM)
         process.wait(30)
 
 
@@ -61,6 +62,128 @@ def browser():
         browser.close()
 
 
+def cell(page, text):
+    """The code cell whose source contains a text, scrolled to: JupyterLab draws cells only when they come near."""
+    found = page.locator(".jp-CodeCell", has=page.locator(".cm-content", has_text=text)).first
+    for _ in range(60):
+        if found.count():
+            found.scroll_into_view_if_needed()
+            return found
+        page.locator(".jp-NotebookPanel:visible .jp-WindowedPanel-outer").evaluate("e => e.scrollBy(0, 400)")
+        page.wait_for_timeout(100)
+    raise AssertionError(f"no cell contains {text!r}")
+
+
+def run_cell(page, text, seconds=60):
+    """Runs one cell with Ctrl+Enter and gives its output's text."""
+    here = cell(page, text)
+    here.locator(".cm-content").click()
+    page.keyboard.press("Control+Enter")
+    here.get_by_text(re.compile(r"^\[\d+\]:$")).wait_for(timeout=1000 * seconds)
+    return here.locator(".jp-OutputArea").inner_text() if here.locator(".jp-OutputArea-output").count() else ""
+
+
+def replace_source(page, text, new):
+    """Types a new source into a cell as a student would."""
+    cell(page, text).locator(".cm-content").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(new)
+
+
+@pytest.fixture
+def student(lab, browser):
+    """A page of a student who starts the lab for the first time."""
+    page = browser.new_page(viewport={"width": 1366, "height": 768})
+    page.goto(f"{lab[0]}/?token={TOKEN}")
+    page.locator(".jp-Notebook").wait_for(timeout=60_000)
+    page.get_by_text("(ipykernel) | Idle").wait_for(timeout=60_000)
+    yield page
+    page.close()
+
+
+def test_a_students_first_hour(lab, student, tmp_path):
+    _, folder = lab
+    page = student
+    assert page.get_by_role("tab", name="00_start_here.ipynb").count() == 1
+    page.get_by_role("heading", name="Start here").wait_for()
+    assert page.get_by_text("official Jupyter news").count() == 0
+    page.wait_for_timeout(8000)  # an untouched notebook became "unsaved" after seven seconds
+    assert page.locator(".lm-DockPanel-tabBar .jp-mod-dirty").count() == 0
+
+    # The file list: the lessons, with names that can be read; the folder above has the solutions last.
+    assert page.locator(".jp-DirListing-itemText").all_inner_texts() == [path.name for path in LESSONS]
+    cut = page.locator(".jp-DirListing-itemText").evaluate_all(
+        "items => items.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.innerText)"
+    )
+    assert cut == [], "names that do not fit the list"
+    assert sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")) == [
+        "lessons",
+        "pages",
+        "solutions",
+    ]
+    page.screenshot(path=tmp_path / "opened.png")
+
+    # A guess stands before its answer: nothing has been run, so no output is anywhere.
+    saved = nbformat.read(folder / "lessons" / "00_start_here.ipynb", as_version=4)
+    assert not any(cell.outputs for cell in code_cells(saved))
+    assert page.locator(".jp-OutputArea-output").count() == 0
+
+    assert "lesson tier" in run_cell(page, "rt = runtime.setup(seed=0)")
+    run_cell(page, "from dlkit.exercises import check")
+    assert "not attempted yet" in run_cell(page, "00.count_parameters")
+    replace_source(page, "00.count_parameters", 'parameters = 2368\n\ncheck("00.count_parameters", parameters)')
+    wrong = run_cell(page, "00.count_parameters")
+    assert "✗" in wrong
+    assert "bias" in wrong
+    page.screenshot(path=tmp_path / "wrong.png")
+    replace_source(page, "00.count_parameters", 'parameters = 2410\n\ncheck("00.count_parameters", parameters)')
+    assert "✓ right" in run_cell(page, "00.count_parameters")
+    colors = cell(page, "00.count_parameters").locator("[role=note]").evaluate("e => getComputedStyle(e).borderColor")
+    assert colors == "rgb(0, 158, 115)"
+    page.screenshot(path=tmp_path / "right.png")
+
+    # Saved, it closes without a question.
+    assert page.locator(".lm-DockPanel-tabBar .jp-mod-dirty").count() == 1
+    page.keyboard.press("Control+s")
+    page.locator(".lm-DockPanel-tabBar .jp-mod-dirty").wait_for(state="detached", timeout=10_000)
+    page.locator(".lm-DockPanel-tabBar .lm-mod-current .lm-TabBar-tabCloseIcon").click()
+    page.get_by_role("tab", name="00_start_here.ipynb").wait_for(state="detached", timeout=10_000)
+    assert page.locator(".jp-Dialog").count() == 0
+    assert "2410" in (folder / "lessons" / "00_start_here.ipynb").read_text()
+
+
+def test_links_out_of_a_lesson_open_pages(lab, browser):
+    address, _ = lab
+    page = browser.new_page(viewport={"width": 1366, "height": 768})
+    page.goto(f"{address}/lab/workspaces/links/tree/lessons/14_resnet50_on_cifar10.ipynb?token={TOKEN}")
+    page.locator(".jp-Notebook").wait_for(timeout=60_000)
+    for _ in range(100):
+        if page.locator("a[href*='README.md']").count():
+            break
+        page.locator(".jp-NotebookPanel:visible .jp-WindowedPanel-outer").evaluate("e => e.scrollBy(0, 600)")
+        page.wait_for_timeout(100)
+    page.locator("a[href*='README.md']").first.click()
+    page.locator(".jp-MarkdownViewer").get_by_role("heading", level=1).wait_for(timeout=20_000)
+    page.close()
+
+
+def test_the_terminal_finds_dlkit(lab, browser, tmp_path):
+    address, _ = lab
+    page = browser.new_page(viewport={"width": 1366, "height": 768})
+    page.goto(f"{address}/lab/workspaces/terminal?token={TOKEN}")
+    page.locator(".jp-LauncherCard", has_text="Terminal").click(timeout=60_000)
+    page.locator(".jp-Terminal-body").wait_for(timeout=20_000)
+    page.wait_for_timeout(2000)
+    page.locator(".jp-Terminal-body").click()
+    found = tmp_path / "found"
+    page.keyboard.type(f"command -v dlkit > {found}\n")
+    deadline = time.monotonic() + 20
+    while not (found.exists() and found.read_text()) and time.monotonic() < deadline:
+        page.wait_for_timeout(200)
+    page.close()
+    assert found.read_text().strip() == os.path.join(os.path.dirname(sys.executable), "dlkit")
+
+
 def kernels(address):
     with urllib.request.urlopen(f"{address}/api/kernels?token={TOKEN}") as answer:
         return json.load(answer)
@@ -78,9 +201,9 @@ def run_all(page, address, file):
         page.keyboard.press("Control+s")
         page.wait_for_timeout(1000)
         cells = code_cells(nbformat.read(file, as_version=4))
-        failed = [output for cell in cells for output in cell.outputs if output.output_type == "error"]
+        failed = [output for code in cells for output in code.outputs if output.output_type == "error"]
         assert not failed, failed[0]
-        if all(cell.execution_count for cell in cells):
+        if all(code.execution_count for code in cells):
             return cells
     raise TimeoutError(f"{file.name} did not end in {MINUTES} minutes")
 
@@ -89,10 +212,10 @@ def run_all(page, address, file):
 @pytest.mark.parametrize("path", [*LESSONS, *SOLUTIONS], ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_a_notebook_runs_in_jupyterlab(path, lab, browser, tmp_path):
     address, folder = lab
-    file = folder / path.relative_to(ROOT / "notebooks")
-    notebook = nbformat.read(file, as_version=4)
-    for cell in code_cells(notebook):
-        cell.outputs, cell.execution_count = [], None
+    file = folder / ("solutions" if path in SOLUTIONS else "lessons") / path.name
+    notebook = nbformat.read(path, as_version=4)
+    for code in code_cells(notebook):
+        code.outputs, code.execution_count = [], None
     nbformat.write(notebook, file)
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     page.goto(f"{address}/lab/tree/{file.relative_to(folder)}?token={TOKEN}&reset")
@@ -108,8 +231,8 @@ def test_a_notebook_runs_in_jupyterlab(path, lab, browser, tmp_path):
             with contextlib.suppress(OSError), urllib.request.urlopen(asked):
                 pass
     before = code_cells(nbformat.read(path, as_version=4))
-    assert [has_picture(cell) for cell in cells] == [has_picture(cell) for cell in before], "the pictures are there"
+    assert [has_picture(code) for code in cells] == [has_picture(code) for code in before], "the pictures are there"
 
 
-def has_picture(cell):
-    return any("image/png" in output.get("data", {}) for output in cell.outputs)
+def has_picture(code):
+    return any("image/png" in output.get("data", {}) for output in code.outputs)

@@ -1,4 +1,4 @@
-"""The student's own copy of the lessons, opened in JupyterLab: `dlkit lab`.
+"""The copy of the lessons that a student works in.
 
 The lessons in `notebooks/` hold the results of a run, so the answer to a question would stand right below it, and
 whoever works in them changes files that the next update wants to change too. Students therefore work in a copy without
@@ -13,43 +13,13 @@ import json
 import os
 import platform
 import re
-import sys
 from pathlib import Path, PurePosixPath
 
 from ipykernel.kernelspec import get_kernel_dict
 
-FOLDER = "my-notebooks"
 FIRST = "00_start_here.ipynb"
-_STATE = ".lab"  # in the copy: what was copied, JupyterLab's settings and its layout
-_SETTINGS = {
-    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
-    "@jupyterlab/docmanager-extension:plugin": {"defaultViewers": {"markdown": "Markdown Preview"}},
-    # Long names need the width of the column, and the solutions come after the lessons.
-    "@jupyterlab/filebrowser-extension:browser": {"showLastModifiedColumn": False, "sortNotebooksFirst": True},
-}
+STATE = ".lab"  # in the copy: what was copied, JupyterLab's settings and its layout
 _LINK = re.compile(r'(\]\(|src=")([^)"#\s]+)')
-
-
-def run(folder=None, options=(), *, copy_only=False):
-    """Brings the copy up to date, says what was done, and serves it in JupyterLab until that is stopped.
-
-    Args:
-        folder: path of the copy, made where it is missing; `my-notebooks` in the project by default.
-        options: list of further options for JupyterLab, such as `["--no-browser"]`.
-        copy_only: True stops before JupyterLab.
-
-    Returns:
-        Exit status, 0 when all went well.
-
-    Raises:
-        OSError: when the folder is a file or cannot be written to. Nothing has been changed then.
-        ValueError: when the lessons are not found, or the folder holds the originals.
-    """
-    project = _project()
-    folder = Path(folder).expanduser().resolve() if folder else project / FOLDER
-    for line in update_copy(project, folder):
-        print(line, flush=True)
-    return 0 if copy_only else _open(folder, options)
 
 
 def update_copy(project, folder):
@@ -63,7 +33,8 @@ def update_copy(project, folder):
         List of lines that say what was done and what was left.
 
     Raises:
-        OSError, ValueError: see `run`.
+        OSError: when the folder is a file or cannot be written to. Nothing has been changed then.
+        ValueError: when the folder holds the original lessons.
     """
     _check_folder(project, folder)
     files = _files(project)
@@ -87,16 +58,8 @@ def update_copy(project, folder):
         elif path.exists():
             gone.append(name)
         del record[name]
-    _write(folder, f"{_STATE}/copied.json", json.dumps(record, indent=1).encode())
+    _write(folder, f"{STATE}/copied.json", json.dumps(record, indent=1).encode())
     return _report(folder, files, new, updated, kept, gone)
-
-
-def _project():
-    places = (Path(__file__).resolve().parents[1], Path.cwd())
-    for place in places:
-        if (place / "notebooks" / FIRST).is_file():
-            return place
-    raise ValueError(f"Expected notebooks/{FIRST} in {places[1]}. Run `dlkit lab` in the folder of the curriculum.")
 
 
 def _check_folder(project, folder):
@@ -107,8 +70,8 @@ def _check_folder(project, folder):
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{folder} is a file, expected a folder. Move it away, or name another with --folder.")
     try:
-        (folder / _STATE).mkdir(parents=True, exist_ok=True)
-        _write(folder, f"{_STATE}/settings/overrides.json", json.dumps(_SETTINGS, indent=1).encode())
+        (folder / STATE).mkdir(parents=True, exist_ok=True)
+        _write(folder, f"{STATE}/writable", b"")
     except OSError as error:
         raise OSError(
             f"{folder} cannot be written to ({error.strerror}). Make it writable, or name another folder with --folder."
@@ -161,9 +124,11 @@ def _for_students(path, *, clear):
 
 
 def _place(source):
-    """Where a file of the project lies in the copy."""
-    source = PurePosixPath(*source.parts)
-    return source.relative_to("notebooks") if source.parts[0] == "notebooks" else PurePosixPath("pages") / source
+    """Where a file of the project lies in the copy: in lessons/, solutions/ or pages/."""
+    parts = source.parts
+    if parts[:2] == ("notebooks", "solutions"):
+        return PurePosixPath(*parts[1:])
+    return PurePosixPath("lessons", *parts[1:]) if parts[0] == "notebooks" else PurePosixPath("pages", *parts)
 
 
 def _relinked(text, source, project, pages):
@@ -183,7 +148,7 @@ def _relinked(text, source, project, pages):
 def _read_record(folder):
     """What earlier runs wrote. A record that is lost or damaged makes every changed file a student's."""
     try:
-        record = json.loads((folder / _STATE / "copied.json").read_text(encoding="utf-8"))
+        record = json.loads((folder / STATE / "copied.json").read_text(encoding="utf-8"))
         return {name: {"written": row["written"], "stamp": row["stamp"]} for name, row in record.items()}
     except (OSError, ValueError, AttributeError, TypeError, KeyError):
         return {}
@@ -191,7 +156,7 @@ def _read_record(folder):
 
 def _write(folder, name, content):
     """Writes a file so that it is either there in full or not at all, whatever happens meanwhile."""
-    part = folder / _STATE / f"part-{os.getpid()}"
+    part = folder / STATE / f"part-{os.getpid()}"
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     part.write_bytes(content)
     os.replace(part, folder / name)
@@ -203,7 +168,7 @@ def _digest(content):
 
 def _report(folder, files, new, updated, kept, gone):
     shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
-    lessons = sum("/" not in name for name in files)
+    lessons = sum(name.startswith("lessons/") for name in files)
     solutions = sum(name.startswith("solutions/") for name in files)
     lines = [f"✓ {shown}: your copy of {lessons} lessons and {solutions} solutions."]
     if updated:
@@ -225,26 +190,3 @@ def _damage(path):
         return None if isinstance(notebook, dict) and "cells" in notebook else "it has no cells"
     except (OSError, ValueError) as error:
         return str(error)
-
-
-def _open(folder, options):
-    """Serves the copy: lesson 00 the first time, later the tabs that were open."""
-    from jupyterlab.labapp import main
-
-    state = folder / _STATE
-    arguments = [
-        f"--ServerApp.root_dir={folder}",
-        f"--LabApp.app_settings_dir={state / 'settings'}",
-        f"--LabApp.workspaces_dir={state / 'workspaces'}",
-    ]
-    if not (state / "workspaces").exists():
-        print(f"  Opening {FIRST} in JupyterLab. Stop it here with Ctrl-C.", flush=True)
-        arguments.append(f"--LabApp.default_url=/lab/tree/{FIRST}")
-    else:
-        print("  Opening JupyterLab with the tabs that were open. Stop it here with Ctrl-C.", flush=True)
-    # `dlkit` and `python` in JupyterLab's terminal are those of this environment. A login shell would reset the PATH.
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    if os.name == "posix":
-        shell = os.environ.get("SHELL") or "/bin/sh"
-        arguments.append(f"--ServerApp.terminado_settings={ {'shell_command': [shell]} }")
-    return main([*arguments, *options]) or 0
