@@ -39,6 +39,12 @@ def prose(notebook):
     return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
 
 
+def said(cell):
+    """What a cell's outputs say as text: what was printed, and the text of boxes and values."""
+    texts = (output.get("text") or output.get("data", {}).get("text/plain", "") for output in cell.outputs)
+    return "\n".join(text.removesuffix("\n") for text in texts)
+
+
 def definitions(path):
     """A module with the imports, functions, classes and plain constants of a notebook, nothing else of it run.
 
@@ -145,6 +151,9 @@ def _joined(outputs):
             result[-1].text += output.text
         else:
             result.append(output)
+    for output in result:
+        if output.output_type == "stream":  # only the last of what overwrites the same line stays on a screen
+            output.text = re.sub(r"[^\n]*\r(?!\n)", "", output.text)
     return result
 
 
