@@ -123,17 +123,17 @@ def run(rounds=3):
         final_loss={side: f"{statistics.median(values):.4f}" for side, values in contest.losses.items()},
     )
     base = {"unit": "image passes/s", "conditions": told}
-    question = "ten epochs of a head on a frozen ResNet50"
+    question = "ten epochs of a head on a frozen ResNet50 with random weights, against every epoch through it"
     race.save("frozen", {"question": question, "goal": "at least 9, floor 8", **base, **result})
     again = [EPOCHS * IMAGE_COUNT / seconds for seconds in contest.seconds["again"]]
-    question = "the same, second run, features on disk"
+    question = "the same, second run, with the features on disk"
     race.save(
         "frozen-again", {"question": question, "goal": "at least 100", **base, **race.compare(again, result["theirs"])}
     )
     told = race.conditions(
         data="5,000 images of the same", backbone="MobileNet 0.25 at 96 px: the fastest, so the hardest"
     )
-    question, ones = "extraction against the bare model's forward pass", [1.0] * len(shares)
+    question, ones = "extracting features, against the forward pass of the bare model", [1.0] * len(shares)
     race.save(
         "extraction",
         {"question": question, "goal": "at least 0.9", "unit": "of its rate", "conditions": told}

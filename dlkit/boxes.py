@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 import sys
 
-# Border and mark; the marks and words carry the meaning where colors are not seen. Okabe and Ito's palette.
-_COLORS = {"good": "#009E73", "bad": "#D55E00", "open": "#7F7F7F"}
+# Border and mark; the marks and words carry the meaning where colors are not seen.
+_COLORS = {"good": "#009E73", "bad": "#C0392B", "open": "#7F7F7F"}
 
 
 class Box:

@@ -1,5 +1,5 @@
 """Every notebook in an awkward room: a folder with spaces and accents, a home that cannot be written to, no display,
-no network and no data, twice in a row. An hour: `make test-long`.
+no network and no data, twice in a row. An hour: `make test-all`.
 """
 
 import os

@@ -1,13 +1,14 @@
 """load, image_folder, locate: every form of data, and what is said when there is none."""
 
 import gzip
+import re
 import shutil
 import struct
 
 import numpy as np
 import pytest
 
-from dlkit import data
+from dlkit import data, runtime
 from tests.conftest import write_cifar_batches
 
 
@@ -47,7 +48,8 @@ def test_without_data_a_stand_in_is_announced(empty_room, capsys):
 
 @pytest.mark.parametrize("name", ["mnist", "cifar10"])
 def test_real_never_falls_back_and_says_how_to_get_it(name, empty_room):
-    with pytest.raises(data.DataError, match=f"python -m dlkit data fetch {name}.*DLKIT_DATA"):
+    line = re.escape(runtime.command("data", "fetch", name))
+    with pytest.raises(data.DataError, match=f"With a network run `{line}`, or set DLKIT_DATA to a folder"):
         data.load(name, real=True)
 
 
@@ -147,5 +149,5 @@ def test_too_few_digits_to_hold_some_out_are_told(empty_room):
 
 def test_a_wrong_dlkit_data_is_a_slip_and_told(empty_room, monkeypatch):
     monkeypatch.setenv("DLKIT_DATA", str(empty_room / "nowhere"))
-    with pytest.raises(data.DataError, match="nowhere, which is no folder"):
+    with pytest.raises(data.DataError, match="nowhere, which is not a folder"):
         data.load("cifar10")

@@ -23,7 +23,7 @@ features · full · function · grow · here · high · however many weights the
 yes · labels · last · layers below · less · lesson · list · litert dynamic · litert float32 · litert int8 ·
 logarithm · logit · look at both · mean · measured · mixed · more data · move · not summed · nudge one pixel · on
 the images it was trained on · on the test set · one · one batch · one cycle ago · one line · one single · other ·
-ours · output · plain · prove it · random · random numbers · reduce · result · right · run · run all cells · seem ·
+ours · output · plain · prove it · random · random numbers · reduce · result · right · seem ·
 set · shift + enter · simulate · small · test · the length of a step · this · twelve · twice · two · use · vanished
 · watch the window · where · within · without · worth · wrong · yes
 """.replace("\n", " ").split(" · ")
@@ -38,7 +38,8 @@ def plain(text):
 
 def marked(path):
     """What a notebook's prose sets in italics, and in bold if it is short; lower case."""
-    text = re.sub(r"^\*.*\?\*$", "", plain(prose(read(path))), count=1, flags=re.MULTILINE)  # the question below the title
+    text = plain(prose(read(path)))
+    text = re.sub(r"^\*.*\?\*$", "", text, count=1, flags=re.MULTILINE)  # the question below the title
     bold = [phrase for phrase in re.findall(r"\*\*([^*\n]+)\*\*", text) if len(phrase.split()) <= 3]
     italic = re.findall(r"(?<![\w*])\*([^*\n]+)\*(?![\w*])", re.sub(r"\*\*[^*]+\*\*", "", text))
     phrases = {phrase.strip(" .:?,").lower() for phrase in bold + italic}

@@ -1,7 +1,7 @@
 """Files from strangers, by the thousand: each reader is given damaged ones, and reads them or names them, nothing else.
 
 Hypothesis cuts, overwrites, repeats and swaps pieces of a good file; where a format has a checksum, also of what the
-checksum protects. Plain `pytest` tries the same examples every time; `make test-long` tries many more, and new ones.
+checksum protects. Plain `pytest` tries the same examples every time; `make test-all` tries many more, and new ones.
 """
 
 import gzip

@@ -1,3 +1,6 @@
+from itertools import pairwise
+from types import SimpleNamespace
+
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
@@ -50,6 +53,34 @@ def test_curves_name_their_lines_apart():
     assert heights[1] - heights[0] > 8, "pixels between two names at almost the same place"
 
 
+def label_boxes(ax):
+    ax.figure.canvas.draw()
+    return sorted((text.get_window_extent() for text in ax.texts), key=lambda box: box.y0)
+
+
+@pytest.mark.parametrize("ends", [(0.05, 0.05), (0.05, 0.051, 0.049), (0.0, 0.9, 0.0), (2.0, 0.05)])
+def test_names_of_curves_never_overlap_even_when_the_limits_change_later(ends):
+    with plots.figure(height=2) as (_, ax):
+        plots.draw_curves(ax, {f"curve {k}": [2.0, end] for k, end in enumerate(ends)})
+        for top in (2, 50):
+            ax.set_ylim(0, top)
+            boxes = label_boxes(ax)
+            assert all(above.y0 >= below.y1 for below, above in pairwise(boxes))
+            assert boxes[0].y0 > ax.bbox.y0, "a name is written on the axis"
+    assert len(boxes) == len(ends)
+
+
+def test_a_name_stands_at_the_end_of_its_curve_and_at_the_last_number_when_nan_follows():
+    with plots.figure(height=3) as (_, ax):
+        plots.draw_curves(ax, {"falls": [3.0, 2, 1], "breaks off": [1.0, 2.5, np.nan], "nothing": [np.nan]})
+        boxes = label_boxes(ax)
+        ends = ax.transData.transform([(3, 1.0), (2, 2.5)])
+    assert [text.get_text().strip() for text in ax.texts] == ["falls", "breaks off"]
+    for box, (x, y) in zip(boxes, ends, strict=True):
+        assert (box.y0 + box.y1) / 2 == pytest.approx(y, abs=2)
+        assert 0 < box.x0 - x < 10
+
+
 def test_the_network_is_drawn_from_the_model():
     model = models.build_classic_cnn((32, 32, 3), 10)
     written = texts(plots.show_network(model))
@@ -82,6 +113,24 @@ def test_the_live_curve_keeps_one_display_and_updates_it(monkeypatch):
     model.fit(x, y, epochs=3, validation_data=(x, y), callbacks=[live], verbose=0)
     assert shown == ["display", "update", "update"]
     assert len(live.history["val_accuracy"]) == 3
+
+
+@pytest.mark.parametrize(("epochs", "done"), [(20, 20), (20, 3), (1, 1), (3, 3), (150, 150)])
+def test_the_live_curves_names_lie_apart_and_its_axis_ends_with_the_last_epoch(epochs, done, monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda figure, display_id: None)
+    live = plots.LiveCurve()
+    live.set_params({"epochs": epochs})
+    live.on_train_begin()
+    for epoch in range(done):
+        live._display = SimpleNamespace(update=shown.append)
+        value = 0.03 + 1 / (epoch + 1)
+        live.on_epoch_end(epoch, {"loss": value, "val_loss": value, "accuracy": 0.97, "val_accuracy": 0.971})
+    for ax in shown[-1].axes:
+        below, above = label_boxes(ax)
+        assert above.y0 >= below.y1
+        assert all(0 < tick <= epochs and tick == int(tick) for tick in ax.get_xticks())
+        assert ax.spines["bottom"].get_bounds() == (0.5, epochs + 0.5)
 
 
 def test_wide_images_take_a_row_as_high_as_they_are():

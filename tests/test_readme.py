@@ -1,6 +1,5 @@
-"""What the README tells people to type works, and what it links to is there."""
+"""What the documents tell people to type exists, what they link to is there, and what is generated is up to date."""
 
-import json
 import os
 import re
 import shutil
@@ -8,85 +7,120 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
-from tests.notebook_tools import ROOT
+from dlkit.data.sources import DOWNLOADS
+from tests.notebook_tools import LESSONS, ROOT, SOLUTIONS, read
+from tools import figure_strip, lessons_table
 
-RESULTS = json.loads((ROOT / "benchmarks" / "results.json").read_text())
-LONG = json.loads((ROOT / "benchmarks" / "long.json").read_text())
-DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "data/README.md")]
-README = (ROOT / "README.md").read_text()
-
-
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
-
-
-def environment(tmp_path):
-    return {**os.environ, "DLKIT_OFFLINE": "1", "KERAS_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
-
-
-@pytest.mark.parametrize("source", blocks("python"))
-def test_python_blocks_run(source, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", source],
-        cwd=tmp_path,
-        env=environment(tmp_path),
-        capture_output=True,
-        text=True,
-        check=False,
+DOCUMENTS = [
+    ROOT / name
+    for name in (
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "data/README.md",
+        "benchmarks/README.md",
+        "benchmarks/RESULTS.md",
     )
+]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def code_blocks(text, *languages):
+    """Contents of the fenced blocks in one of these languages."""
+    return re.findall(rf"^```(?:{'|'.join(languages)})\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def code(text):
+    """All that a document shows as code, in blocks and in sentences."""
+    spans = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE))
+    return "\n".join([*code_blocks(text, "sh", "bash"), *spans])
+
+
+def in_all(pattern, documents=DOCUMENTS):
+    """Everything that a pattern finds in the code of these documents, sorted."""
+    return sorted({found for path in documents for found in re.findall(pattern, code(path.read_text("utf-8")), re.M)})
+
+
+def run(command, cwd, tmp_path):
+    """Runs a command without network, data or cache."""
+    environment = {**os.environ, "DLKIT_OFFLINE": "1", "KERAS_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+def anchors(text):
+    """Names that links to the headings of a Markdown text use, as GitHub makes them."""
+    text = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("source", code_blocks(README, "python"))
+def test_python_blocks_run(source, tmp_path):
+    done = run([sys.executable, "-c", source], tmp_path, tmp_path)
     assert done.returncode == 0, done.stderr
     assert "43 batches in an epoch" in done.stdout
 
 
-@pytest.mark.parametrize("line", [line for block in blocks("bash") for line in block.splitlines()])
-def test_commands_run(line, tmp_path):
-    if line.startswith("make "):
-        assert shutil.which("make"), "make is needed"
-        done = subprocess.run([*line.split(), "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        assert {"make lab": "jupyter lab", "make test": "pytest"}[line] in done.stdout
-        return
-    program, *arguments = line.split()
-    assert program == ".venv/bin/python"
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=tmp_path,
-        env=environment(tmp_path),
-        capture_output=True,
-        text=True,
-        check=False,
+@pytest.mark.parametrize("target", in_all(r"\bmake ([a-z][a-z-]*)"))
+def test_make_has_the_targets_that_documents_name(target, tmp_path):
+    assert shutil.which("make"), "make is needed"
+    done = run(["make", target, "--dry-run"], ROOT, tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", in_all(r"(?:dlkit|Scripts\\dlkit) ([a-z]+)(?![.\w])"))
+def test_dlkit_has_the_commands_that_documents_name(command, tmp_path):
+    done = run([sys.executable, "-m", "dlkit", command, "--help"], tmp_path, tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = in_all(rf"dlkit {command}\b(.*)$")
+    for option in sorted({option for line in lines for option in re.findall(r"--[a-z-]+", line)}):
+        assert f"{option} " in done.stdout, option
+
+
+def test_the_readme_shows_the_commands_that_it_should():
+    assert code_blocks(README, "bash") == ["make lab\n", "make test\n"]
+    assert in_all(r"^\.venv/bin/dlkit ([a-z]+)", [ROOT / "README.md"]) == ["doctor", "lab", "predict", "train"]
+    assert README.count(r".venv\Scripts") == 2
+
+
+@pytest.mark.parametrize("path", [*DOCUMENTS, *LESSONS, *SOLUTIONS], ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_to_files_and_headings(path):
+    markdown = path.suffix == ".md"
+    text = (
+        path.read_text("utf-8") if markdown else "\n".join(c.source for c in read(path).cells if c.cell_type != "code")
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "✓" in done.stdout
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        file, _, anchor = target.partition("#")
+        if file.startswith("http"):
+            continue
+        place = path.parent / file if file else path
+        assert place.exists(), target
+        if anchor and place.suffix == ".md":
+            assert anchor in anchors(place.read_text("utf-8")), target
 
 
-def test_both_first_commands_are_there():
-    assert blocks("bash")[0] == "make lab\n"
-    assert blocks("bash")[1] == "make test\n"
+def test_the_table_of_lessons_is_up_to_date(capsys):
+    assert lessons_table.main(["--check"]) == 0, capsys.readouterr().err
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_links_lead_to_files(document):
-    for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
-        if not target.startswith("http"):
-            assert (document.parent / target).exists(), target
+def test_the_picture_has_alt_text_and_its_figures_are_in_the_notebooks():
+    (alt, file), *more = re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", README)
+    assert not more
+    assert file == figure_strip.PICTURE.relative_to(ROOT).as_posix()
+    assert len(alt.split()) > 20
+    assert figure_strip.PICTURE.stat().st_size <= figure_strip.MAX_BYTES
+    with Image.open(figure_strip.PICTURE) as picture:
+        assert picture.width == figure_strip.WIDTH
+    for panel in figure_strip.PANELS:
+        (path,) = [path for path in LESSONS if path.stem.startswith(panel.lesson)]
+        assert figure_strip.find_figure(path, panel.code).width > 500
 
 
-def test_the_long_trainings_row_is_the_measured_one():
-    row = re.search(
-        r"`cifar10-long` \|.*?\| ([\d.]+) \(([\d.]+) to ([\d.]+)\) \| ([\d,]+) \| seed (\d+), (\d+) epochs", README
-    )
-    low, high = LONG["accuracy_interval_95"]
-    told = [float(number.replace(",", "")) for number in row.groups()]
-    measured = [round(number, 3) for number in (LONG["accuracy"], low, high)]
-    assert told == [*measured, round(LONG["seconds"]), LONG["seed"], LONG["epochs"]]
-    told = re.search(r"is at ([\d.]+) after (\d+) epochs, (\d+) minutes", README)
-    assert [float(number) for number in told.groups()] == [
-        round(LONG["accuracy"], 2),
-        LONG["epochs"],
-        round(LONG["seconds"] / 60),
-    ]
+def test_the_readme_is_short_and_leaves_race_results_to_the_benchmarks():
+    assert len(README.splitlines()) <= 140
+    assert not re.search(r"\d times (as|faster|sooner|slower)", README)
 
 
 def test_every_dependency_has_a_reason_and_constraints_pin_it():
@@ -99,28 +133,14 @@ def test_every_dependency_has_a_reason_and_constraints_pin_it():
 
 
 def test_the_tests_that_a_document_names_are_there():
-    tests = "\n".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
-    named = {name for document in DOCUMENTS for name in re.findall(r"`(test_\w+)`", document.read_text())}
+    tests = "\n".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    named = {name for document in DOCUMENTS for name in re.findall(r"`(test_\w+)`", document.read_text("utf-8"))}
     assert len(named) > 25
     assert [name for name in named if f"def {name}(" not in tests] == []
 
 
 def test_checksums_in_the_cards_are_those_in_the_code():
-    from dlkit.data.sources import DOWNLOADS
-
-    cards = (ROOT / "data/README.md").read_text()
+    cards = (ROOT / "data/README.md").read_text("utf-8")
     for download in DOWNLOADS.values():
         assert re.search(rf"`{download.sha256[:8]}…\w+`", cards)
         assert download.sha256.endswith(re.search(rf"`{download.sha256[:8]}…(\w+)`", cards)[1])
-
-
-def test_the_races_results_are_the_measured_ones():
-    ratios = re.search(r"come (\d+) times as fast .* (\d+) times as fast from files of 224 pixels", README, re.DOTALL)
-    measured = [RESULTS[name]["median"] for name in ("pipeline", "pipeline-large-files")]
-    assert [int(ratio) for ratio in ratios.groups()] == [round(ratio) for ratio in measured]
-    ratios = re.search(r"its ten epochs (\d+) times as fast .*?the second time (\d+) times", README, re.DOTALL)
-    measured = [RESULTS[name]["median"] for name in ("frozen", "frozen-again")]
-    assert [int(ratio) for ratio in ratios.groups()] == [int(ratio) for ratio in measured]
-    ratios = re.search(r"one epoch, (\d+) times sooner .*? past it (\d+) times sooner", README, re.DOTALL)
-    measured = [RESULTS[name]["median"] for name in ("cifar10-scratch", "cifar10-borrowed")]
-    assert [int(ratio) for ratio in ratios.groups()] == [int(ratio) for ratio in measured]

@@ -1,9 +1,11 @@
 """Reviews, prose and sunspots: every form they come in, and their stand-ins."""
 
+import re
+
 import numpy as np
 import pytest
 
-from dlkit import data
+from dlkit import data, runtime
 from dlkit.data import sources, standin_texts, text
 
 
@@ -77,7 +79,7 @@ def test_when_keras_cannot_fetch_imdb_the_reason_is_told(empty_room, monkeypatch
 
     monkeypatch.setattr(imdb, "load_data", fails)
     monkeypatch.delenv("DLKIT_OFFLINE")
-    with pytest.raises(data.DataError, match="python -m dlkit data fetch reviews"):
+    with pytest.raises(data.DataError, match=re.escape(runtime.command("data", "fetch", "reviews"))):
         data.load("reviews", real=True)
     assert "URL fetch failure" in capsys.readouterr().out
 
@@ -148,7 +150,8 @@ def test_the_stand_in_for_prose_is_pythons_help(empty_room):
 
 @pytest.mark.parametrize("name", ["reviews", "prose"])
 def test_real_texts_never_fall_back(name, empty_room):
-    with pytest.raises(data.DataError, match=f"python -m dlkit data fetch {name}.*DLKIT_DATA"):
+    line = re.escape(runtime.command("data", "fetch", name))
+    with pytest.raises(data.DataError, match=f"With a network run `{line}`, or set DLKIT_DATA to a folder"):
         data.load(name, real=True)
 
 

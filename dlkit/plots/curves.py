@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import keras
 import numpy as np
+from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import Affine2D
 
 from dlkit.plots.style import COLOURS, figure
 
@@ -29,25 +31,52 @@ def draw_curves(ax, curves):
     ends = []
     for k, (name, values) in enumerate(curves.items()):
         x, y = values if isinstance(values, tuple) else (np.arange(1, len(values) + 1), values)
-        colour = COLOURS[k % len(COLOURS)]
-        ax.plot(x, y, color=colour, marker="o" if len(x) < 15 else None, markersize=3)
-        if len(x):
-            ends.append((name, x[-1], y[-1], colour))
-    ends.sort(key=lambda end: end[2])
-    lowest = -np.inf  # where the next name may stand, in points
-    for name, x, y, colour in ends:
-        height = ax.transData.transform((x, y))[1] * 72 / ax.figure.dpi
-        place = max(height, lowest)
-        lowest = place + 11
+        color = COLOURS[k % len(COLOURS)]
+        ax.plot(x, y, color=color, marker="o" if len(x) < 15 else None, markersize=3)
+        if (finite := np.flatnonzero(np.isfinite(y))).size:
+            ends.append((name, (x[finite[-1]], y[finite[-1]]), color))
+    points = [point for _, point, _ in ends]
+    for k, (name, point, color) in enumerate(ends):
         ax.annotate(
             f" {name}",
-            (x, y),
-            xytext=(2, place - height),
-            textcoords="offset points",
-            color=colour,
+            point,
+            xytext=(0, 0),
+            textcoords=_beside(ax, points, k),
+            color=color,
             va="center",
             annotation_clip=False,
         )
+
+
+def _beside(ax, points, k):
+    """Returns the coordinates of the name of line k, as `Axes.annotate` takes them: zero is the place of the name.
+
+    They are computed when the figure is drawn, since limits and layout may change until then.
+    """
+
+    def coordinates(renderer):
+        ends = ax.transData.transform(points)
+        lowest = ax.bbox.y0 + renderer.points_to_pixels(7)  # not on the axis
+        heights = _apart(ends[:, 1], gap=renderer.points_to_pixels(12), lowest=lowest)
+        return Affine2D().translate(ends[k, 0] + renderer.points_to_pixels(2), heights[k])
+
+    return coordinates
+
+
+def _apart(heights, gap, lowest):
+    """Returns the nearest heights that keep their order, lie `gap` apart and begin at `lowest` or above."""
+    order = np.argsort(heights, kind="stable")
+    steps = gap * np.arange(len(heights))
+    groups = []  # (mean, count): neighbors that would overlap are moved together
+    for height in heights[order] - steps:
+        mean, count = height, 1
+        while groups and groups[-1][0] > mean:
+            other, others = groups.pop()
+            mean, count = (mean * count + other * others) / (count + others), count + others
+        groups.append((mean, count))
+    moved = np.empty(len(heights))
+    moved[order] = np.repeat([max(mean, lowest) for mean, _ in groups], [count for _, count in groups]) + steps
+    return moved
 
 
 class LiveCurve(keras.callbacks.Callback):
@@ -78,11 +107,13 @@ class LiveCurve(keras.callbacks.Callback):
             self._display.update(picture)
 
     def _draw(self):
-        epochs = self.params.get("epochs") or len(self.history["loss"])
+        epochs = max(self.params.get("epochs") or 1, len(self.history["loss"]))
+        ticks = MaxNLocator(5, integer=True).tick_values(1, epochs)
         with figure(1, 2, height=2.6) as (fig, axes):
             for ax, name in zip(axes, ("loss", self.metric), strict=True):
                 named = {"training": name, "validation": f"val_{name}"}
-                ax.set_xlim(0.5, max(epochs, 2) * 1.3)  # room for what is to come
                 draw_curves(ax, {label: self.history[key] for label, key in named.items() if key in self.history})
-                ax.set(xlabel="epoch", ylabel=name)
+                ax.set(xlabel="epoch", ylabel=name, xlim=(0.5, 0.5 + 1.3 * epochs))  # names stand beyond the last epoch
+                ax.set_xticks([tick for tick in ticks if 1 <= tick <= epochs])
+                ax.spines["bottom"].set_bounds(0.5, epochs + 0.5)
         return fig

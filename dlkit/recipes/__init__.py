@@ -1,7 +1,7 @@
 """Whole trainings by name: data, model, training, evaluation, export, and what came of it written to a run folder.
 
-`python -m dlkit train` calls `train`. Heavy imports wait until the data is known to be good, so that a slip in a
-path is told in a second and not after TensorFlow's start.
+The command `dlkit train` calls `train`. Heavy imports wait until the data is known to be good, so that a slip in a
+path is reported in a second and not after TensorFlow's start.
 """
 
 from __future__ import annotations
@@ -52,9 +52,10 @@ def train(name, *, out, data_dir=None, on_error="raise", seed=0, verbose=1, **op
         raise ValueError(f'Expected a recipe: {", ".join(RECIPES)}. Received: "{name}".')
     recipe, out = RECIPES[name], Path(out)
     if data_dir and not Path(data_dir).is_dir():
+        fetch = runtime.command("data", "fetch", recipe.dataset)
         raise data.DataError(
             f"{data_dir} does not exist. Expected a folder with train/<class>/<image> and test/<class>/<image>. "
-            f"To train on {recipe.dataset} leave --data out; `python -m dlkit data fetch {recipe.dataset}` gets it."
+            f"To train on {recipe.dataset} leave --data out; `{fetch}` downloads it."
         )
     recipe.check(options)
     index, workers = runtime.worker()

@@ -1,0 +1,130 @@
+"""Lessons that a learner may play with: every cell can be run twice, and every setting can be changed.
+
+Each lesson runs twice in a kernel of its own: once with every cell run twice in a row, where all claims have to hold
+both times, and once with all its settings halved, where a claim may fail but nothing may raise.
+"""
+
+import ast
+import os
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from tests.notebook_tools import LESSONS, code_cells, read
+
+READY = {"00", "03", "10"}  # the other lessons have not been rewritten yet; `make test-all` lists which of them fail
+ONE_THREAD = dict.fromkeys(
+    ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"
+)
+HALVE = '''
+def halved(value):
+    """Returns a setting with every number in it halved: integers at least 1, no truth value and no text changed."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return max(1, value // 2)
+    if isinstance(value, float):
+        return value / 2
+    if isinstance(value, (tuple, list)):
+        return type(value)(halved(item) for item in value)
+    if isinstance(value, dict):
+        return {key: halved(item) for key, item in value.items()}
+    return value
+'''
+
+
+def lesson_param(path):
+    later = (pytest.mark.slow, pytest.mark.xfail(strict=False, reason="not yet rewritten to survive this"))
+    return pytest.param(path, id=path.stem, marks=() if path.stem[:2] in READY else later)
+
+
+LESSON = pytest.mark.parametrize("path", [lesson_param(path) for path in LESSONS])
+
+
+def with_every_cell_twice(notebook):
+    """Returns the notebook with a copy after each code cell."""
+    cells = []
+    for cell in notebook.cells:
+        cells += [cell, nbformat.v4.new_code_cell(cell.source)] if cell.cell_type == "code" else [cell]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+def with_settings_halved(notebook):
+    """Returns the notebook with a cell after the one tagged `parameters` that halves every number set there."""
+    cells = []
+    for cell in notebook.cells:
+        cells.append(cell)
+        if "parameters" in cell.metadata.get("tags", []):
+            names = [target.id for line in ast.parse(cell.source).body for target in line.targets]
+            lines = [f"{name} = halved({name})" for name in names]
+            cells.append(nbformat.v4.new_code_cell("\n".join([HALVE, *lines])))
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+def errors(notebook, folder, **environment):
+    """Runs all cells of a notebook, also after an error. Returns the errors, each with the cell that raised it."""
+    NotebookClient(
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        allow_errors=True,
+        resources={"metadata": {"path": folder}},
+    ).execute(env=os.environ | ONE_THREAD | environment)
+    return [
+        f"{cell.source}\n-> {output.ename}: {output.evalue}"
+        for cell in code_cells(notebook)
+        for output in cell.outputs
+        if output.output_type == "error"
+    ]
+
+
+@LESSON
+def test_every_cell_can_be_run_twice(path):
+    found = errors(with_every_cell_twice(read(path)), path.parent, DLKIT_STRICT="1")
+    assert not found, "\n\n".join(found)
+
+
+@LESSON
+def test_every_setting_can_be_changed(path):
+    found = errors(with_settings_halved(read(path)), path.parent, DLKIT_STRICT="0")
+    assert not found, "\n\n".join(found)
+
+
+# --- that the two tests above find what they look for
+
+
+def notebook_of(*sources, settings):
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    cells[settings].metadata["tags"] = ["parameters"]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+def test_a_cell_that_uses_something_up_and_a_claim_that_then_fails_are_found(tmp_path):
+    notebook = notebook_of(
+        "from dlkit.claims import claim\nleft = [1, 2, 3]",
+        "left.pop()",
+        'claim("Two are left", len(left), between=(2, 2))',
+        "del left",
+        settings=0,
+    )
+    claim, claim_again, deleted = errors(with_every_cell_twice(notebook), tmp_path, DLKIT_STRICT="1")
+    assert claim == claim_again
+    assert "AssertionError: ✗ Two are left\n    measured 1" in claim
+    assert deleted.startswith("del left\n-> NameError")
+
+
+def test_settings_are_halved_wherever_numbers_stand_in_them_and_claims_may_fail(tmp_path):
+    settings = 'a = 64\nb = 1\nc = 0.1\nd = (5, [3, 2.0], {"k": 7, "name": "x"})\ne = True\nf = None'
+    right = '(a, b, c, d, e, f) == (32, 1, 0.05, (2, [1, 1.0], {"k": 3, "name": "x"}), True, None)'
+    notebook = notebook_of(
+        "from dlkit.claims import claim",
+        settings,
+        f"assert {right}",
+        'claim("The setting is still 64", a, at_least=64)',
+        "list(range(64))[2 * a]",
+        settings=1,
+    )
+    (only,) = errors(with_settings_halved(notebook), tmp_path, DLKIT_STRICT="0")
+    assert only.endswith("IndexError: list index out of range")
+    assert "AssertionError" in errors(with_settings_halved(notebook), tmp_path, DLKIT_STRICT="1")[0]

@@ -1,0 +1,168 @@
+"""The picture at the top of README.md: six figures, as the lessons were saved with them.
+
+python -m tools.figure_strip     writes pictures/lessons.png
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import nbformat
+from PIL import Image, ImageChops, ImageDraw, ImageFont
+
+ROOT = Path(__file__).resolve().parents[1]
+PICTURE = ROOT / "pictures" / "lessons.png"
+WIDTH, COLUMNS, MARGIN, GAP = 1600, 3, 12, 40
+FIGURE_HEIGHT = 300  # pixels at most, for each figure
+FONT_SIZE = 27  # still readable when the picture is shown 700 pixels wide
+MAX_BYTES = 300_000
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One figure of the strip.
+
+    Args:
+        lesson: number of the lesson, two digits.
+        topic: caption, short.
+        code: text that stands in exactly one cell with a figure, the cell that drew this one.
+        crop: (left, top, right, bottom) as fractions of the figure, to show only a part of it; all by default.
+    """
+
+    lesson: str
+    topic: str
+    code: str
+    crop: tuple[float, float, float, float] = (0, 0, 1, 1)
+
+
+PANELS = (
+    Panel("01", "Neurons and activations", "draw_creases(ax, network)"),
+    Panel("04", "Optimizers", "draw_ravine(ax, curvature)\n        ax.plot("),
+    Panel("11", "A CNN on CIFAR-10", "evaluate.worst_mistakes(test_labels, probs, 18)", crop=(0, 0.06, 0.665, 0.68)),
+    Panel("19", "Attention", 'ax.imshow(share, cmap="Blues", vmin=0)'),
+    Panel("22", "Explaining predictions", "show_maps(range(3), found)"),
+    Panel("23", "Generative models", 'heading="0, 1, 2, 3 out of noise"', crop=(0, 0.08, 1, 1)),
+)
+
+
+def find_figure(path, code):
+    """The figure that a notebook was saved with.
+
+    Args:
+        path: notebook.
+        code: text in the cell that drew the figure.
+
+    Returns:
+        `PIL.Image.Image`, RGB.
+
+    Raises:
+        ValueError: when not exactly one cell with a figure contains the text; the message names the notebook.
+    """
+    found = []
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code" and code in cell.source:
+            found += [out.data["image/png"] for out in cell.outputs if "image/png" in out.get("data", {})]
+    if len(found) != 1:
+        raise ValueError(
+            f"{Path(path).name}: expected one saved figure of a cell with the code {code!r}. Received: {len(found)}. "
+            "Run the notebook, or change the panel in tools/figure_strip.py."
+        )
+    return Image.open(io.BytesIO(base64.b64decode(found[0]))).convert("RGB")
+
+
+def trim(image):
+    """The image without its white border."""
+    box = ImageChops.difference(image, Image.new("RGB", image.size, "white")).getbbox()
+    return image.crop(box) if box else image
+
+
+def draw_strip(figures):
+    """Figures with captions, in rows of three on white.
+
+    Args:
+        figures: list of (`Panel`, `PIL.Image.Image`).
+
+    Returns:
+        `PIL.Image.Image`, RGB, 1,600 pixels wide.
+    """
+    cell_width = (WIDTH - 2 * MARGIN - (COLUMNS - 1) * GAP) // COLUMNS
+    caption, rows = FONT_SIZE + 18, -(-len(figures) // COLUMNS)
+    strip = Image.new("RGB", (WIDTH, 2 * MARGIN + rows * (caption + FIGURE_HEIGHT) + (rows - 1) * GAP), "white")
+    draw, fonts = ImageDraw.Draw(strip), [_font("DejaVuSans-Bold"), _font("DejaVuSans")]
+    for position, (panel, figure) in enumerate(figures):
+        row, column = divmod(position, COLUMNS)
+        x, y = MARGIN + column * (cell_width + GAP), MARGIN + row * (caption + FIGURE_HEIGHT + GAP)
+        draw.text((x, y), panel.lesson, fill="#0072B2", font=fonts[0])
+        draw.text((x + draw.textlength(f"{panel.lesson} ", fonts[0]), y), panel.topic, fill="#222222", font=fonts[1])
+        figure = _fit(_cut(figure, panel.crop), cell_width, FIGURE_HEIGHT)
+        strip.paste(figure, (x + (cell_width - figure.width) // 2, y + caption))
+    return strip
+
+
+def _font(name):
+    """A font that comes with Matplotlib, so that the picture looks the same everywhere."""
+    return ImageFont.truetype(f"{matplotlib.get_data_path()}/fonts/ttf/{name}.ttf", FONT_SIZE)
+
+
+def _cut(figure, crop):
+    left, top, right, bottom = crop
+    width, height = figure.size
+    return trim(figure.crop((round(left * width), round(top * height), round(right * width), round(bottom * height))))
+
+
+def _fit(figure, width, height):
+    scale = min(width / figure.width, height / figure.height)
+    return figure.resize((round(scale * figure.width), round(scale * figure.height)), Image.Resampling.LANCZOS)
+
+
+def save(strip, path=PICTURE):
+    """Saves the strip as a PNG with a palette of 256 colors.
+
+    Raises:
+        ValueError: when the file would be larger than 300 kB; nothing is written.
+    """
+    colors = strip.quantize(256, method=Image.Quantize.FASTOCTREE)  # keeps small spots of a bright color
+    colors.putpalette([255 if value > 252 else value for value in colors.getpalette()])  # white stays white
+    file = io.BytesIO()
+    strip.quantize(palette=colors, dither=Image.Dither.FLOYDSTEINBERG).save(file, "PNG", optimize=True)
+    if file.tell() > MAX_BYTES:
+        raise ValueError(
+            f"Expected a picture of at most {MAX_BYTES:,} bytes. Received: {file.tell():,}. "
+            "Lower FIGURE_HEIGHT, or choose figures with fewer photographs."
+        )
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(file.getvalue())
+
+
+def main(*, root=ROOT, panels=PANELS):
+    """Finds the figures and writes pictures/lessons.png.
+
+    Args:
+        root: folder with notebooks/.
+        panels: list of `Panel`.
+
+    Returns:
+        Exit status 0.
+
+    Raises:
+        ValueError: when a notebook or its figure is not there.
+    """
+    figures = []
+    for panel in panels:
+        paths = list((root / "notebooks").glob(f"{panel.lesson}_*.ipynb"))
+        if len(paths) != 1:
+            raise ValueError(f"Expected one notebook notebooks/{panel.lesson}_*.ipynb. Received: {len(paths)}.")
+        figures.append((panel, find_figure(paths[0], panel.code)))
+    path = root / PICTURE.relative_to(ROOT)
+    save(draw_strip(figures), path)
+    print(f"{path.relative_to(root)}: {len(figures)} figures, {path.stat().st_size:,} bytes.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

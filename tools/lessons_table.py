@@ -1,0 +1,174 @@
+"""The table of lessons in README.md, made from the first cell of each notebook.
+
+python -m tools.lessons_table            writes it into README.md
+python -m tools.lessons_table --check    exits with 1 when README.md differs
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parents[1]
+BEGIN, END = "<!-- lessons -->", "<!-- /lessons -->"
+
+# Title of each part, and the numbers of its lessons.
+PARTS = (
+    ("0 · Start here", range(0, 1)),
+    ("I · Foundations", range(1, 9)),
+    ("II · Vision", range(9, 13)),
+    ("III · Transfer learning", range(13, 16)),
+    ("IV · Sequences and language", range(16, 21)),
+    ("V · Practice", range(21, 27)),
+)
+# What to read when there is less time, or one interest.
+PATHS = (
+    ("One afternoon", (0, 1, 5, 9, 13)),
+    ("Only your photographs", (0, 5, 6, 9, 10, 13, 14, 22)),
+)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What the first cell of a notebook says about its lesson."""
+
+    file: str
+    number: int
+    topic: str
+    question: str
+    minutes: int
+
+
+def read_lesson(path):
+    """Reads the head of a lesson.
+
+    Args:
+        path: notebook whose first cell begins with `# NN · Topic`, an empty line and `*Question?*`, and has a line
+            `**Time:** about 20 minutes to read and try` ("about an hour" counts as 60 minutes).
+
+    Returns:
+        A `Lesson`.
+
+    Raises:
+        ValueError: when one of the three is missing; the message names the notebook.
+    """
+    path = Path(path)
+    cells = nbformat.read(path, as_version=4).cells
+    lines = cells[0].source.splitlines() if cells else []
+    title = re.fullmatch(r"# (\d\d) · (.+)", lines[0]) if lines else None
+    question = re.fullmatch(r"\*([^*]+\?)\*", lines[2]) if len(lines) > 2 else None
+    times = [re.match(r"\*\*Time:\*\* about (?:(\d+) minutes|an hour) to read and try", line) for line in lines]
+    time = next(filter(None, times), None)
+    expected = {
+        "a first line like '# 05 · Topic'": title,
+        "a third line like '*Question?*'": question,
+        "a line like '**Time:** about 20 minutes to read and try' or '**Time:** about an hour to read and try'": time,
+    }
+    if missing := [text for text, found in expected.items() if not found]:
+        begin = "\n".join(lines[:3])
+        raise ValueError(f"{path.name}: expected {' and '.join(missing)} in the first cell. Received:\n{begin}")
+    return Lesson(path.name, int(title[1]), title[2], question[1], int(time[1] or 60))
+
+
+def make_table(lessons, folder="notebooks"):
+    """Markdown with a table of the lessons, part by part, and the time that all of them and some paths take.
+
+    Args:
+        lessons: list of `Lesson`.
+        folder: where the links to the notebooks lead.
+
+    Returns:
+        String, without the markers.
+
+    Raises:
+        ValueError: when a lesson belongs to no part.
+    """
+    parts = [(title, [lesson for lesson in lessons if lesson.number in numbers]) for title, numbers in PARTS]
+    listed = {lesson for _, members in parts for lesson in members}
+    if homeless := [lesson.file for lesson in lessons if lesson not in listed]:
+        raise ValueError(
+            f"Expected lessons of a part. Received: {', '.join(homeless)}. Add them to PARTS in {__file__}."
+        )
+    rows = [row for title, members in parts if members for row in _rows(title, members, folder)]
+    table = "\n".join(["| | Topic | Question | Time |", "|---|---|---|---|", *rows])
+    paths = [_path(name, [lesson for lesson in lessons if lesson.number in numbers], folder) for name, numbers in PATHS]
+    total = sum(lesson.minutes for lesson in lessons)
+    term = f"- **A term** ({_duration(total)}): all {len(lessons)} lessons in this order, two a week."
+    return table + "\n\n" + "\n".join([*filter(None, paths), term])
+
+
+def _rows(title, lessons, folder):
+    """One part: a row with its title and the time it takes, unless it is a single lesson, and a row for each lesson."""
+    rows = [f"| | **{title}** | | **{_duration(sum(lesson.minutes for lesson in lessons))}** |"]
+    rows = rows if len(lessons) > 1 else []
+    for lesson in lessons:
+        topic, question = (text.replace("|", "\\|") for text in (lesson.topic, lesson.question))
+        rows.append(f"| {_link(lesson, folder)} | {topic} | {question} | {lesson.minutes}\N{NO-BREAK SPACE}min |")
+    return rows
+
+
+def _path(name, lessons, folder):
+    """A line with the lessons of a path; empty when none of them is there."""
+    time = _duration(sum(lesson.minutes for lesson in lessons))
+    return f"- **{name}** ({time}): {', '.join(_link(lesson, folder) for lesson in lessons)}." if lessons else ""
+
+
+def _link(lesson, folder):
+    return f"[{lesson.number:02d}]({folder}/{lesson.file})"
+
+
+def _duration(minutes):
+    """Minutes as text on one line, with hours where there are any."""
+    hours, rest = divmod(minutes, 60)
+    text = " ".join(text for text, count in ((f"{hours} h", hours), (f"{rest} min", rest)) if count)
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def insert(document, table):
+    """The document with this table between its markers.
+
+    Raises:
+        ValueError: when the document does not have both markers, once each and in order.
+    """
+    before, begin, rest = document.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end or document.count(BEGIN) != 1 or document.count(END) != 1:
+        raise ValueError(f"Expected the markers {BEGIN} and {END}, once each and in this order. Put them in again.")
+    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+
+
+def main(arguments=None, *, root=ROOT):
+    """Writes the table into README.md, or checks it.
+
+    Args:
+        arguments: list of strings, those of the command line by default.
+        root: folder with README.md and notebooks/.
+
+    Returns:
+        Exit status: 0 when README.md is up to date, 1 when `--check` found that it is not.
+    """
+    parser = argparse.ArgumentParser(prog="python -m tools.lessons_table", description="the lessons in README.md")
+    parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 when README.md differs")
+    options = parser.parse_args(arguments)
+    readme = root / "README.md"
+    old = readme.read_text(encoding="utf-8")
+    lessons = [read_lesson(path) for path in sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))]
+    new = insert(old, make_table(lessons))
+    if new == old:
+        print("README.md has the current table of lessons.")
+        return 0
+    if options.check:
+        print("README.md differs from the notebooks. Update it: python -m tools.lessons_table", file=sys.stderr)
+        return 1
+    readme.write_text(new, encoding="utf-8")
+    print("README.md: the table of lessons was updated.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
