@@ -1,92 +1,235 @@
-"""What works on this machine and what to do about what does not: `python -m dlkit doctor`."""
+"""What works on this machine, and what to do about what does not: `dlkit doctor`.
+
+It imports the standard library only, and the packages one by one as it examines them, so that it can say which of them
+is missing or broken. Rows are printed as they are found.
+"""
 
 from __future__ import annotations
 
+import http.client
+import importlib
 import os
 import shutil
-import socket
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from dlkit import data, runtime
-from dlkit.data import sources
+from dlkit import runtime
+from dlkit.runtime import keras_json, network, shell
+
+SIGNS = {"ok": "✓", "note": "–", "fault": "✗"}
+# Package and module.
+PACKAGES = {
+    "numpy": "numpy",
+    "pillow": "PIL",
+    "scikit-learn": "sklearn",
+    "tensorflow": "tensorflow",
+    "keras": "keras",
+    "keras-hub": "keras_hub",
+    "keras-tuner": "keras_tuner",
+    "tokenizers": "tokenizers",
+    "matplotlib": "matplotlib",
+    "psutil": "psutil",
+    "tensorboard": "tensorboard",
+    "jupyterlab": "jupyterlab",
+}
+NEEDED = ("numpy", "pillow", "scikit-learn", "tensorflow", "keras")  # by dlkit itself
+NEED_KERAS = ("tensorflow", "keras", "keras-hub", "keras-tuner")  # TensorFlow imports Keras
+WEIGHTS = {"MobileNet": "mobilenet", "ResNet50": "resnet50"}
+URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"  # what the network is tried with
+TIMEOUT = 5  # seconds
+
+
+def main():
+    """Prints a row for everything that is examined.
+
+    Returns:
+        Exit status: 0 without a fault, 1 with one.
+    """
+    faults = 0
+    for state, subject, text in report():
+        print(f"{SIGNS[state]} {subject:16} {text}", flush=True)
+        faults += state == "fault"
+    return 1 if faults else 0
 
 
 def report():
-    """Examines Python, packages, device, memory, disk, data and network.
+    """Examines Python, disk, memory, settings, packages, device, data, weights and network, one after the other.
 
-    Returns:
-        List of (state, subject, text): state is "ok", "note" (works, could be better) or "fault"; the text of the
-        latter two ends with the command or step that mends it.
+    Yields:
+        (state, subject, text): state is "ok", "note" (works, could be better) or "fault". The text of the latter two
+        has "→" and the line or step that helps, or "nothing to do".
     """
-    rows = [_python()]
-    rows += [_package(name) for name in ("tensorflow", "keras", "numpy", "matplotlib", "scikit-learn", "jupyterlab")]
-    rows += _device() if all(state == "ok" for state, *_ in rows[1:3]) else []
-    rows += [_memory(), _disk()]
-    rows += [_data(name) for name in data.NAMES]
-    return [*rows, _network()]
+    yield from _python()
+    yield _disk()
+    yield _memory()
+    yield _keras_settings()
+    broken = []
+    for name in PACKAGES:
+        row = _package(name, broken)
+        broken += [name] if row[0] == "fault" else []
+        yield row
+    if not set(NEEDED) & set(broken):
+        yield from _device()
+        yield from _data()
+    else:
+        remedy = "follow the rows above, then ask the doctor again"
+        yield "note", "device, data", f"not examined until the packages work, nor are weights → {remedy}"
+    yield _network()
 
 
 def _python():
-    found = sys.version_info[:2]
     text = ".".join(map(str, sys.version_info[:3]))
-    if (3, 10) <= found <= (3, 13):
-        return "ok", "Python", text
-    return "fault", "Python", f"{text}, TensorFlow needs 3.10 to 3.13 → make lab PYTHON=python3.12"
+    if (3, 10) <= sys.version_info[:2] <= (3, 13):
+        yield "ok", "Python", f"{text}, {sys.executable}"
+    else:
+        line = "py -3.12 -m venv .venv" if sys.platform == "win32" else "make lab PYTHON=python3.12"
+        yield "fault", "Python", f"{text}, TensorFlow needs 3.10 to 3.13 → {line}"
+    own = (shell.project_folder() or Path()) / ".venv"
+    python = own / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    if python.exists() and Path(sys.executable or "").absolute().parent != python.absolute().parent:
+        line = shell.line(str(python), "-m", "dlkit", "doctor")
+        yield "note", "environment", f"this Python is not the one in the project's .venv → {line}"
 
 
-def _package(name):
+def _package(name, broken):
+    """A row about a package; `broken` lists those that are known to be missing or broken."""
     try:
-        return "ok", name, version(name)
+        found = version(name)
     except PackageNotFoundError:
-        return "fault", name, "not installed → python -m pip install -e . -c constraints.txt"
+        return "fault", name, f"not installed → {_install(name)}"
+    with runtime.quiet_start():
+        error = _import_error(PACKAGES[name])
+    if error is None:
+        return "ok", name, found
+    settings = _keras_settings()
+    if name in NEED_KERAS and settings[0] == "fault":
+        remedy = f"see {settings[1]} above"
+    elif first := next((other for other in broken if other in NEEDED), None):
+        remedy = f"fix {first} first"
+    elif isinstance(error, ModuleNotFoundError):
+        remedy = _install(name)
+    else:
+        remedy = shell.install_line("--force-reinstall", "--no-deps", name)
+    return "fault", name, f"{found} is installed, but its import fails ({_in_short(error)}) → {remedy}"
+
+
+def _install(name):
+    return shell.install_line() if shell.project_folder() else shell.install_line(name)
+
+
+def _import_error(module):
+    """The exception that importing a module raises, or None."""
+    try:
+        importlib.import_module(module)
+    except Exception as error:  # a broken package can raise anything, and what it raises is reported
+        return error
+    return None
+
+
+def _in_short(error):
+    """An exception in a line. NumPy's explains for thirty lines and names the cause in the last."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    text = next((line for line in lines if line.startswith("Original error was:")), lines[0])
+    return text if len(text) <= 200 else text[:199] + "…"
+
+
+def _keras_settings():
+    """KERAS_BACKEND and keras.json, which change Keras in every program of this user."""
+    if backend := keras_json.other_backend():
+        text = f"it is {backend}, the lessons need tensorflow → {shell.unset_line('KERAS_BACKEND')}"
+        return "fault", "KERAS_BACKEND", text
+    if problem := keras_json.problem():
+        path = keras_json.path()
+        return problem[0], "keras.json", f"{path} {problem[1]} → {shell.delete_line(path)}"
+    return "ok", "keras.json", "TensorFlow, channels last, float32"
 
 
 def _device():
     with runtime.quiet_start():
         device, precision = runtime.find_device()
-    gpu = device.startswith("GPU")
-    hint = "" if gpu else '; with an NVIDIA GPU → python -m pip install "tensorflow[and-cuda]"'
-    slow = "float32: no 16-bit arithmetic that would pay here, nothing to do"
-    return [
-        ("ok" if gpu else "note", "device", f"{device}, {os.cpu_count()} cores{hint}"),
-        ("note", "mixed precision", slow) if precision == "float32" else ("ok", "mixed precision", precision),
-    ]
+    gpu, cores = device.startswith("GPU"), f"{os.cpu_count()} cores"
+    if gpu:
+        yield "ok", "device", f"{device}, {cores}"
+    elif sys.platform == "linux":
+        line = shell.install_line("tensorflow[and-cuda]")
+        yield "note", "device", f"{device}, {cores}: nothing to do, except with an NVIDIA GPU → {line}"
+    else:
+        advice = "; in WSL 2 it has" if sys.platform == "win32" else ""
+        yield "note", "device", f"{device}, {cores}: nothing to do, TensorFlow here has no GPU support{advice}"
+    slow = "float32: 16-bit arithmetic would not be faster on this hardware, nothing to do"
+    fast = precision != "float32"
+    yield ("ok", "mixed precision", precision) if fast else ("note", "mixed precision", slow)
 
 
 def _memory():
-    import psutil
-
-    free = psutil.virtual_memory().available / 2**30
+    free = _free_memory()
+    if free is None:
+        return "note", "memory", f"cannot be examined without psutil → {_install('psutil')}"
     if free >= 3:
         return "ok", "memory", f"{free:.1f} GiB free"
     return "fault", "memory", f"{free:.1f} GiB free, CIFAR-10 needs 3 → close other programs or notebooks"
 
 
+def _free_memory():
+    """GiB of memory that programs can have, or None where it cannot be found out."""
+    if _import_error("psutil") is None:
+        import psutil
+
+        return psutil.virtual_memory().available / 2**30
+    if not (meminfo := Path("/proc/meminfo")).exists():  # not Linux
+        return None
+    lines = meminfo.read_text().splitlines()
+    return next((int(line.split()[1]) / 2**20 for line in lines if line.startswith("MemAvailable:")), None)
+
+
 def _disk():
-    free = shutil.disk_usage(sources.project_data().parent).free / 2**30
+    folder = shell.project_folder() or Path.cwd()
+    free = shutil.disk_usage(folder).free / 2**30
     if free >= 1:
         return "ok", "disk", f"{free:.0f} GiB free"
-    return "fault", "disk", f"{free:.1f} GiB free, the data needs 1 → make room, or set DLKIT_DATA to a larger disk"
+    return "fault", "disk", f"{free:.1f} GiB free, the data needs 1 → make room on the disk of {folder}"
 
 
-def _data(name):
+def _data():
+    """Rows about data sets and ImageNet weights; for these dlkit's own modules are imported, which need packages."""
+    from dlkit import data, transfer
+    from dlkit.data import sources
+
     try:
-        place = data.locate(name)
+        sources.search_folders()
     except data.DataError as error:
-        return "fault", name, f"{error} → unset DLKIT_DATA"
-    if place:
-        return "ok", name, f"found, {place}"
-    return "note", name, f"not found, a stand-in will be used → python -m dlkit data fetch {name}"
+        line = shell.unset_line("DLKIT_DATA")
+        yield "fault", "DLKIT_DATA", f"{error} Data and weights are not examined → {line}"
+        return
+    for name in data.NAMES:
+        if place := data.locate(name):
+            yield "ok", name, f"found, {place}"
+        else:
+            yield "note", name, f"not found, a stand-in will be used → {runtime.command('data', 'fetch', name)}"
+    for label, name in WEIGHTS.items():
+        backbone = transfer.BACKBONES[name]
+        if place := sources.find_weights(backbone.file):
+            yield "ok", label, f"ImageNet weights found, {place[0]}: {place[1].name}"
+            continue
+        options = "".join(f", {key}={value!r}" for key, value in backbone.options.items())
+        line = shell.python(
+            "-c", f"import keras; keras.applications.{backbone.application}(include_top=False{options})"
+        )
+        yield "note", label, f"ImageNet weights not found, a stand-in will be trained ({backbone.file}) → {line}"
 
 
 def _network():
-    if sources.offline():
-        return "note", "network", "not tried, DLKIT_OFFLINE is set → unset DLKIT_OFFLINE"
-    host = urlsplit(sources.DOWNLOADS["mnist"].urls[0]).hostname
+    if network.offline():
+        return "note", "network", f"not tried, DLKIT_OFFLINE is set → {shell.unset_line('DLKIT_OFFLINE')}"
+    host, proxy = urlsplit(URL).hostname, network.proxy_of(URL)
+    way = f"{host} through the proxy {proxy}" if proxy else host
     try:
-        socket.create_connection((host, 443), timeout=3).close()
-    except OSError as error:
-        return "note", "network", f"{host} does not answer ({error}); all notebooks work → export DLKIT_OFFLINE=1"
-    return "ok", "network", f"{host} answers"
+        network.open_url(URL, timeout=TIMEOUT, method="HEAD").close()
+    except (OSError, http.client.HTTPException, ValueError) as error:  # urllib's errors are OSErrors
+        line = shell.set_line("DLKIT_OFFLINE", 1)
+        text = f"{way} does not answer ({network.reason(error)}); the lessons work without"
+        remedy = network.advice(error, URL)
+        return "note", "network", f"{text}, quicker after `{line}` → {remedy}" if remedy else f"{text} → {line}"
+    return "ok", "network", f"{way} answers"

@@ -1,6 +1,7 @@
 import html
 import math
 import re
+import shutil
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from dlkit.claims import Claim, claim
+from tests.notebook_tools import ROOT
 
 
 @pytest.fixture
@@ -125,6 +127,18 @@ def test_a_false_claim_stops_a_notebook_that_is_run_as_a_test(monkeypatch):
     monkeypatch.setenv("DLKIT_STRICT", "1")
     with pytest.raises(CellExecutionError, match="✗ It is less"):
         run(SHOWN)
+
+
+@pytest.mark.parametrize("sentence", ["True", "False"])
+def test_make_runs_notebooks_with_claims_enforced(sentence, lab, tmp_path):
+    if not (ROOT / ".venv" / "ready").exists() or not shutil.which("make"):
+        pytest.skip("needs make and the project's .venv")
+    cell = nbformat.v4.new_code_cell(f"from dlkit.claims import claim\nclaim('A claim', {sentence}, at_least=1)")
+    path = tmp_path / "claim.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+    command = ["make", "notebook-test", f"NB={path}", "--assume-old=.venv/ready"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ("1 passed" if sentence == "True" else "1 failed") in done.stdout, done.stdout + done.stderr
 
 
 def test_no_kernel_no_ipython(lab):

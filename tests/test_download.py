@@ -50,6 +50,9 @@ def test_a_bad_source_leaves_nothing_behind_and_the_next_is_tried(
         downloads.fetch(download(bad), tmp_path)
     assert f"{bad}: {told}" in str(refusal.value) or f"{bad}: HTTP Error 302" in str(refusal.value)
     assert told in str(refusal.value)
+    assert str(refusal.value).endswith(
+        f"\n→ try again later\n→ or download it by hand into {tmp_path} or the folder that DLKIT_DATA names"
+    )
     assert list(tmp_path.iterdir()) == []
     assert times in (None, server.asked.count(bad)), "what cannot pass is not asked again"
     assert downloads.fetch(download(bad, "/good"), tmp_path).read_bytes() == CONTENT
@@ -68,6 +71,15 @@ def test_a_dead_server_is_told_at_once(tmp_path):
         downloads.fetch(dead, tmp_path)
     assert time.monotonic() - start < min(downloads.PAUSES), "a class without a network does not wait"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_to_do_is_said_once_for_each_cause(download, tmp_path):
+    sources = (*download("/missing", "/wrong").urls, "http://127.0.0.1:9/file", "http://127.0.0.1:9/again")
+    with pytest.raises(DataError) as refusal:
+        downloads.fetch(downloads.Download("file.bin", SHA256, len(CONTENT), sources), tmp_path)
+    lines = str(refusal.value).splitlines()
+    assert len(lines) == 8
+    assert lines[5:7] == ["→ try again later", "→ check the connection"]
 
 
 def test_a_wrong_checksum_names_the_file_and_both_sums(download, tmp_path):

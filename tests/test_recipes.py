@@ -153,7 +153,7 @@ def test_ctrl_c_keeps_the_last_whole_epoch_and_says_how_to_go_on(finished, tmp_p
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert told.endswith("Stopped. What was finished is kept; the same command goes on from there.\n")
+    assert told.endswith("Stopped. What was finished is saved; the same command resumes from there.\n")
     assert "Traceback" not in told
     assert {path.name for path in (tmp_path / "run").iterdir()} == {"settings.json", "checkpoint.npz"}
     assert run("train", "digits-mlp", "--out", tmp_path / "run").returncode == 0

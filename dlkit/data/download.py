@@ -9,12 +9,12 @@ import os
 import tempfile
 import time
 import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
 from dlkit import runtime
 from dlkit.data.readers import DataError
+from dlkit.runtime import network
 
 TIMEOUT = 10  # seconds without a byte before a source is given up
 PAUSES = (1, 3)  # seconds before an overloaded source is asked again
@@ -59,7 +59,7 @@ def verify(path, download):
 
 
 def fetch(download, folder):
-    """Downloads a file, checks it, and only then gives it its name: what has that name is whole.
+    """Downloads a file, checks it, and only then gives it its name: what has that name is complete.
 
     Args:
         download: what to fetch; its sources are tried in order. One that is overloaded or breaks off is asked again.
@@ -79,28 +79,28 @@ def fetch(download, folder):
         return target
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()  # a slip of the folder's is not a source's
+        tempfile.TemporaryFile(dir=folder).close()  # a problem of the folder is not one of the source
         _sweep(folder, download)
     except OSError as error:
         raise DataError(
             f"{folder} cannot be written to: {error}. Make it writable, or put {download.filename} into the folder "
             "that DLKIT_DATA names."
         ) from error
-    failures = []
+    failures, steps = [], []
     for url in download.urls:
         for pause in (*PAUSES, None):
             try:
                 return _fetch_from(url, download, target)
-            except (DataError, OSError, http.client.HTTPException) as error:  # urllib's errors are OSErrors
-                reason = "wrong content" if isinstance(error, DataError) else error
+            except (ValueError, OSError, http.client.HTTPException) as error:  # urllib's errors are OSErrors
+                reason = "wrong content" if isinstance(error, DataError) else network.reason(error)
+                step = network.advice(error, url) or "try again later"
                 if pause is None or not _may_pass(error):
                     break
                 time.sleep(pause)
         failures.append(f"  {url}: {reason}")
-    raise DataError(
-        f"{download.filename} could not be fetched:\n" + "\n".join(failures) + "\n"
-        f"Try again later, or download it by hand into {folder} or the folder that DLKIT_DATA names."
-    )
+        steps.append(step)
+    steps = [*dict.fromkeys(steps), f"or download it by hand into {folder} or the folder that DLKIT_DATA names"]
+    raise DataError("\n".join([f"{download.filename} could not be fetched:", *failures, *(f"→ {s}" for s in steps)]))
 
 
 def _fetch_from(url, download, target):
@@ -119,7 +119,7 @@ def _fetch_from(url, download, target):
 
 
 def _copy(url, file, download):
-    with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
+    with network.open_url(url, timeout=TIMEOUT) as answer:
         blocks = range(0, download.size, 1 << 20)
         for _ in runtime.progress(blocks, f"{download.filename}, MB"):
             file.write(answer.read(1 << 20))

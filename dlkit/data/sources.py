@@ -8,8 +8,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from dlkit import runtime
 from dlkit.data.download import Download, fetch
 from dlkit.data.readers import DataError
+from dlkit.runtime.network import offline
+from dlkit.runtime.shell import project_folder
 
 # Checksums of the images: the ones Keras 3 verifies its own downloads of these files with (keras.datasets).
 DOWNLOADS = {
@@ -61,8 +64,7 @@ FORMS = {
 
 def project_data():
     """The folder that downloads go to: `data/` of the project, or the current folder's where dlkit is installed."""
-    beside = Path(__file__).resolve().parents[2]
-    return (beside if (beside / "pyproject.toml").exists() else Path.cwd()) / "data"
+    return (project_folder() or Path.cwd()) / "data"
 
 
 def search_folders():
@@ -73,11 +75,14 @@ def search_folders():
     """
     named = os.environ.get("DLKIT_DATA")
     if named and not Path(named).is_dir():
-        raise DataError(f"DLKIT_DATA is {named}, which is no folder. Correct the variable or unset it.")
-    keras_home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+        raise DataError(f"DLKIT_DATA is {named}, which is not a folder. Correct the variable or unset it.")
     places = [("DLKIT_DATA", Path(named) if named else None), ("data/", project_data())]
-    places.append(("Keras's cache", keras_home / "datasets"))
+    places.append(("Keras's cache", _keras_home() / "datasets"))
     return [(label, path) for label, path in places if path is not None and path.is_dir()]
+
+
+def _keras_home():
+    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
 
 
 def find(patterns):
@@ -96,6 +101,19 @@ def find(patterns):
     return None
 
 
+def find_weights(file):
+    """Finds pretrained weights on disk: in `weights/` of the search folders, or where Keras itself puts them.
+
+    Args:
+        file: string, the file's name as Keras has it.
+
+    Returns:
+        (label, path), or None.
+    """
+    cached = _keras_home() / "models" / file
+    return find([f"weights/{file}"]) or (("Keras's cache", cached) if cached.exists() else None)
+
+
 def find_or_fetch(name):
     """(label, path) of a data set on disk, downloaded where that is allowed and works; else None, with the reason."""
     if found := find(FORMS[name]):
@@ -112,16 +130,11 @@ def find_or_fetch(name):
 def unobtainable(name, forms):
     """The error for `load(name, real=True)` when there is no way to the real data; `forms` says what to look for."""
     return DataError(
-        f"The real {name} was not found and could not be downloaded. Run `python -m dlkit data fetch {name}` with a "
-        f"network, or set DLKIT_DATA to a folder that holds {forms}."
+        f"The real {name} was not found and could not be downloaded. With a network run "
+        f"`{runtime.command('data', 'fetch', name)}`, or set DLKIT_DATA to a folder that holds {forms}."
     )
 
 
 def notice(name, what):
     """Says that a stand-in is used."""
     print(f"No {name} found and none downloaded: using a stand-in, {what}.")
-
-
-def offline():
-    """True when DLKIT_OFFLINE is set to anything but 0: no download is tried."""
-    return os.environ.get("DLKIT_OFFLINE", "0") not in ("", "0")

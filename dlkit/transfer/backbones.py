@@ -6,7 +6,6 @@ model cannot be fed wrongly.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -117,18 +116,15 @@ def find_weights(name):
         DataError: when it is nowhere and cannot be downloaded: says where to put it.
     """
     backbone = BACKBONES[name]
-    if found := sources.find([f"weights/{backbone.file}"]):
+    if found := sources.find_weights(backbone.file):
         return found[1]
-    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
-    if (home / "models" / backbone.file).exists():
-        return home / "models" / backbone.file
     reason = "DLKIT_OFFLINE is set"
     if not sources.offline():
         try:
             build = getattr(keras.applications, backbone.application)
             build(include_top=False, weights="imagenet", input_shape=(224, 224, 3), **backbone.options)
-            folders = [home, Path("/tmp/.keras")]  # the second is Keras's way out when the first cannot be written
-            return next(path for folder in folders if (path := folder / "models" / backbone.file).exists())
+            found = sources.find_weights(backbone.file)  # elsewhere when Keras's folder is read-only
+            return found[1] if found else Path("/tmp/.keras/models", backbone.file)
         except Exception as error:  # Keras raises a bare Exception when a download fails
             reason = str(error)
     raise DataError(

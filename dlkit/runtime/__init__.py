@@ -12,6 +12,22 @@ import time
 import warnings
 from dataclasses import dataclass
 
+from dlkit.runtime.shell import command
+
+__all__ = [
+    "TIERS",
+    "Runtime",
+    "command",
+    "find_device",
+    "is_out_of_memory",
+    "progress",
+    "quiet_start",
+    "setup",
+    "strategy",
+    "versions",
+    "worker",
+]
+
 TIERS = ("lesson", "full")
 
 
@@ -40,7 +56,8 @@ class Runtime:
 def setup(seed=0):
     """Imports TensorFlow without its chatter, sets every seed, and prints one line about where we are.
 
-    Call it first in a notebook or program, before anything imports Keras.
+    Call it first in a notebook or program, before anything imports Keras. Images are channels last and numbers float32
+    afterwards, whatever keras.json says. While TensorFlow starts, a notebook or terminal says so.
 
     Args:
         seed: seed of Python's, NumPy's and Keras's random numbers. On one machine's CPU the same seed gives the same
@@ -55,10 +72,15 @@ def setup(seed=0):
     tier = os.environ.get("DLKIT_TIER")
     if tier is not None and tier not in TIERS:
         raise ValueError(f'Expected DLKIT_TIER to be "lesson" or "full". Received: "{tier}". Correct or unset it.')
+    starting = "Starting TensorFlow …" if "tensorflow" not in sys.modules and _watched() else ""
+    if starting:
+        print(starting, end="\r", flush=True)
     with quiet_start():
         import keras
 
         device, precision = find_device()
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
     # Keras 3.15 warns in every `fit` on a tf.data.Dataset that its own default, shuffle=True, does nothing there.
     warnings.filterwarnings("ignore", message="`shuffle=True` was passed, but will be ignored")
     # BERT's pooling layer plays no part in reading masked words; Keras warns that it has no gradient.
@@ -70,8 +92,14 @@ def setup(seed=0):
     keras.utils.set_random_seed(seed)
     rt = Runtime(tier or ("full" if device.startswith("GPU") else "lesson"), device, precision, seed)
     stack = " · ".join(f"{name} {version}" for name, version in versions().items())
-    print(f"{rt.tier} tier · {rt.device} · {stack} · seed {seed}")
+    print(f"{rt.tier} tier · {rt.device} · {stack} · seed {seed}".ljust(len(starting)))
     return rt
+
+
+def _watched():
+    """Whether a person reads standard output: it goes to a notebook or a terminal."""
+    in_notebook = "ipykernel" in sys.modules and type(sys.stdout).__module__.startswith("ipykernel")
+    return in_notebook or sys.stdout.isatty()
 
 
 @contextlib.contextmanager
