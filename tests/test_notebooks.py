@@ -263,7 +263,9 @@ def test_two_runs_of_the_whole_notebook_give_the_same_bits(tmp_path):
 
 def test_a_line_that_was_overwritten_is_not_saved():
     """As in setup, which says that TensorFlow starts and then overwrites it."""
-    output = nbformat.v4.new_output("stream", name="stdout", text="before\nStarting …\r          \rlesson tier\nafter\n")
+    output = nbformat.v4.new_output(
+        "stream", name="stdout", text="before\nStarting …\r          \rlesson tier\nafter\n"
+    )
     cell = nbformat.v4.new_code_cell("print()", outputs=[output])
     outputs = normalise(nbformat.v4.new_notebook(cells=[cell])).cells[0].outputs
     assert outputs[0].text == "before\nlesson tier\nafter\n"
