@@ -162,7 +162,7 @@ def _train(options):
         return
     low, high = metrics["accuracy_interval_95"]
     print(
-        f"✓ test accuracy {metrics['accuracy']:.4f} (95 % interval {low:.3f} to {high:.3f}), "
+        f"✓ test accuracy {metrics['accuracy']:.4f} (95% interval {low:.3f} to {high:.3f}), "
         f"{metrics['seconds']:.0f} s of training. Results, pictures and model: {options.out}"
     )
 

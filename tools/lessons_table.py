@@ -29,7 +29,7 @@ PARTS = (
 # What to read when there is less time, or one interest.
 PATHS = (
     ("One afternoon", (0, 1, 5, 9, 13)),
-    ("Only your photographs", (0, 5, 6, 9, 10, 13, 14, 22)),
+    ("Just for your own photographs", (0, 5, 6, 9, 10, 13, 14, 22)),
 )
 
 
