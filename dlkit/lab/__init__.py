@@ -66,7 +66,7 @@ def _open(folder, options):
     (state / "settings" / "overrides.json").write_text(json.dumps(_SETTINGS, indent=1))
     arguments = [
         f"--ServerApp.root_dir={folder}",
-        f"--ServerApp.preferred_dir={folder / 'lessons'}",
+        "--ContentsManager.preferred_dir=lessons",
         f"--LabApp.app_settings_dir={state / 'settings'}",
         f"--LabApp.workspaces_dir={state / 'workspaces'}",
     ]
