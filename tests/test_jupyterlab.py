@@ -63,15 +63,20 @@ def browser():
 
 
 def cell(page, text):
-    """The code cell whose source contains a text, scrolled to: JupyterLab draws cells only when they come near."""
-    found = page.locator(".jp-CodeCell", has=page.locator(".cm-content", has_text=text)).first
+    """The code cell whose source contains a text."""
+    return scrolled_to(page, page.locator(".jp-CodeCell", has=page.locator(".cm-content", has_text=text)).first)
+
+
+def scrolled_to(page, found):
+    """A part of the notebook, scrolled to from the top: JupyterLab draws cells only when they come near."""
+    page.locator(".jp-NotebookPanel:visible .jp-WindowedPanel-outer").evaluate("e => e.scrollTo(0, 0)")
     for _ in range(60):
         if found.count():
             found.scroll_into_view_if_needed()
             return found
         page.locator(".jp-NotebookPanel:visible .jp-WindowedPanel-outer").evaluate("e => e.scrollBy(0, 400)")
         page.wait_for_timeout(100)
-    raise AssertionError(f"no cell contains {text!r}")
+    raise AssertionError(f"the notebook has no {found}")
 
 
 def run_cell(page, text, seconds=60):
@@ -128,7 +133,9 @@ def test_a_students_first_hour(lab, student, tmp_path):
     ]
     page.screenshot(path=tmp_path / "opened.png")
 
-    # A guess stands before its answer: nothing has been run, so no output is anywhere.
+    # The guess is there, and its answer, "missed: 14 of 450" in the original, does not exist yet.
+    scrolled_to(page, page.locator("blockquote", has_text="Guess"))
+    page.screenshot(path=tmp_path / "guess.png")
     saved = nbformat.read(folder / "lessons" / "00_start_here.ipynb", as_version=4)
     assert not any(cell.outputs for cell in code_cells(saved))
     assert page.locator(".jp-OutputArea-output").count() == 0
@@ -162,12 +169,7 @@ def test_links_out_of_a_lesson_open_pages(lab, browser):
     page = browser.new_page(viewport={"width": 1366, "height": 768})
     page.goto(f"{address}/lab/workspaces/links/tree/lessons/14_resnet50_on_cifar10.ipynb?token={TOKEN}")
     page.locator(".jp-Notebook").wait_for(timeout=60_000)
-    for _ in range(100):
-        if page.locator("a[href*='README.md']").count():
-            break
-        page.locator(".jp-NotebookPanel:visible .jp-WindowedPanel-outer").evaluate("e => e.scrollBy(0, 600)")
-        page.wait_for_timeout(100)
-    page.locator("a[href*='README.md']").first.click()
+    scrolled_to(page, page.locator("a[href*='README.md']").first).click()
     page.locator(".jp-MarkdownViewer").get_by_role("heading", level=1).wait_for(timeout=20_000)
     page.close()
 
