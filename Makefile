@@ -45,7 +45,7 @@ test-oldest:  ## all tests with the oldest versions that requirements.txt admits
 	.venv-oldest/bin/python -m pytest -c tests/nbval.ini --rootdir=. $(or $(NB),notebooks) --durations=5
 
 claims-margin: .venv/ready  ## every lesson from five seeds: how far each claim is from failing: make claims-margin [NB=notebooks/06_evaluation.ipynb]
-	$(BIN)/python -m tests.claims_margin $(NB)
+	$(BIN)/python -m tools.claims_margin $(NB)
 
 notebook-test: .venv/ready  ## every notebook and solution, executed by nbval: make notebook-test [NB=notebooks/03_backpropagation.ipynb]
 	$(if $(TOGETHER),$(if $(word 2,$(TOGETHER)),$(ONE_THREAD) $(NBVAL) $(BESIDE),$(NBVAL)) $(TOGETHER))
@@ -58,7 +58,7 @@ bench: .venv/ready  ## the races, in minutes: make bench [RACE=pipeline]
 	$(BIN)/python -m benchmarks $(RACE)
 
 notebooks: .venv/ready  ## re-execute the notebooks in place: make notebooks [NB=notebooks/03_backpropagation.ipynb]
-	$(BIN)/python -m tests.notebook_tools $(NB)
+	$(BIN)/python -m tools.notebooks $(NB)
 
 clean:  ## remove what make made; data and your notebooks stay
 	rm -rf .venv .venv-oldest .pytest_cache .ruff_cache runs *.egg-info

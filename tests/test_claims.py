@@ -11,7 +11,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from dlkit.claims import Claim, claim
-from tests.notebook_tools import ROOT
+from tools.notebooks import ROOT
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import keras
 import nbformat
 import pytest
 
-from tests import claims_margin
+from tools import claims_margin
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from tests.faults import mounted
-from tests.notebook_tools import LESSONS, ROOT, SOLUTIONS
+from tools.notebooks import LESSONS, ROOT, SOLUTIONS
 
 LEFT_OUT = shutil.ignore_patterns(".*", "runs", "*.egg-info", "__pycache__", "benchmarks")
 

@@ -22,7 +22,7 @@ from dlkit.data import sources
 from dlkit.data.download import Download, fetch
 from dlkit.data.readers import DataError
 from dlkit.runtime import keras_json, network, shell
-from tests.notebook_tools import ROOT
+from tools.notebooks import ROOT
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 

@@ -14,7 +14,7 @@ import pytest
 from dlkit.data import download as downloads
 from dlkit.data.readers import DataError
 from tests.faults import CONTENT, SHA256, mounted
-from tests.notebook_tools import ROOT
+from tools.notebooks import ROOT
 
 
 def test_a_good_download_is_verified_and_put_in_place(download, tmp_path):

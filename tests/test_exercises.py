@@ -7,7 +7,7 @@ import pytest
 
 from dlkit import exercises
 from tests import answers_foundations, answers_practice, answers_sequences
-from tests.notebook_tools import LESSONS, SOLUTIONS, code_cells, read
+from tools.notebooks import LESSONS, SOLUTIONS, code_cells, read
 
 RNG = np.random.default_rng(0)
 

@@ -10,7 +10,7 @@ from sklearn import metrics
 from sklearn.calibration import calibration_curve
 from sklearn.model_selection import KFold
 
-from tests.notebook_tools import LESSONS, SOLUTIONS, definitions
+from tools.notebooks import LESSONS, SOLUTIONS, definitions
 
 
 @pytest.fixture(scope="module")

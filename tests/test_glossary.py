@@ -6,7 +6,7 @@ import re
 import pytest
 
 from dlkit import data
-from tests.notebook_tools import LESSONS, ROOT, prose, read
+from tools.notebooks import LESSONS, ROOT, prose, read
 
 ROWS = list(csv.DictReader((ROOT / "data" / "glossary.csv").open(encoding="utf-8", newline="")))
 TERMS = {row["term"].lower(): row for row in ROWS}

@@ -17,7 +17,7 @@ import urllib.request
 import nbformat
 import pytest
 
-from tests.notebook_tools import LESSONS, ROOT, SOLUTIONS, code_cells
+from tools.notebooks import LESSONS, ROOT, SOLUTIONS, code_cells
 
 TOKEN = "only-for-this-test"
 MINUTES = 10

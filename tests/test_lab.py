@@ -13,7 +13,7 @@ import pytest
 from dlkit.cli import main
 from dlkit.lab import copy as lab
 from tests.faults import mounted
-from tests.notebook_tools import LESSONS, ROOT, SOLUTIONS, code_cells, read
+from tools.notebooks import LESSONS, ROOT, SOLUTIONS, code_cells, read
 
 L0, L1 = f"lessons/{lab.FIRST}", "lessons/01_next.ipynb"
 

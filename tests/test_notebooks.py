@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.notebook_tools import LESSONS, ROOT, SOLUTIONS, code_cells, definitions, normalise, prose, read, said
+from tools.notebooks import LESSONS, ROOT, SOLUTIONS, code_cells, definitions, normalise, prose, read, said
 
 LESSON = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 EVERY = pytest.mark.parametrize("path", [*LESSONS, *SOLUTIONS], ids=lambda path: "/".join(path.parts[-2:]))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.notebook_tools import ROOT, code_cells, definitions, read
+from tools.notebooks import ROOT, code_cells, definitions, read
 
 RNG = np.random.default_rng(0)
 

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from dlkit.data.sources import DOWNLOADS
-from tests.notebook_tools import LESSONS, ROOT, SOLUTIONS, read
 from tools import figure_strip, lessons_table
+from tools.notebooks import LESSONS, ROOT, SOLUTIONS, read
 
 DOCUMENTS = [
     ROOT / name

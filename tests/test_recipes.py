@@ -20,7 +20,7 @@ from dlkit.cli import main
 from dlkit.recipes import run_folder
 from dlkit.recipes.scratch import SCRATCH
 from tests.faults import mounted
-from tests.notebook_tools import ROOT
+from tools.notebooks import ROOT
 
 
 def command(*arguments, **environment):

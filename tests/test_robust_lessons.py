@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from tests.notebook_tools import LESSONS, code_cells, read
+from tools.notebooks import LESSONS, code_cells, read
 
 READY = {"00", "03", "10"}  # the other lessons have not been rewritten yet; `make test-all` lists which of them fail
 ONE_THREAD = dict.fromkeys(

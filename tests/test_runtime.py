@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dlkit import runtime
-from tests.notebook_tools import ROOT
+from tools.notebooks import ROOT
 
 
 def run(code, **environment):

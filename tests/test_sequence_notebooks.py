@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.notebook_tools import ROOT, definitions
+from tools.notebooks import ROOT, definitions
 
 RNG = np.random.default_rng(0)
 

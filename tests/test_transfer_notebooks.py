@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dlkit import evaluate
-from tests.notebook_tools import ROOT, definitions
+from tools.notebooks import ROOT, definitions
 
 
 @pytest.fixture(scope="module")

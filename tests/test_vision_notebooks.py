@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from dlkit import models
-from tests.notebook_tools import ROOT, definitions
+from tools.notebooks import ROOT, definitions
 
 
 @pytest.fixture(scope="module")

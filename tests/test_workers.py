@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from dlkit import data, models, recipes, runtime, training
-from tests.notebook_tools import ROOT
+from tools.notebooks import ROOT
 
 SCRIPT = """
 import sys

@@ -1,6 +1,6 @@
 """Reading, executing and importing from notebooks: for the tests, and for `make notebooks`.
 
-python -m tests.notebook_tools [notebook ...]     re-executes in place, all by default
+python -m tools.notebooks [notebook ...]     re-executes in place, all by default
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How far are the notebooks' claims from failing? Runs each lesson from five seeds: `make claims-margin`, in hours.
 
-python -m tests.claims_margin [notebook ...]     all lessons by default; goes on where it was stopped
+python -m tools.claims_margin [notebook ...]     all lessons by default; goes on where it was stopped
 
 A claim with a value that changes from seed to seed should keep three standard deviations from its bound, with the real
 data (DLKIT_DATA) and with the stand-ins. What has been run is kept in `runs/claims-margin`; delete that folder to begin
@@ -19,7 +19,7 @@ import nbformat
 import numpy as np
 
 from dlkit import runtime
-from tests.notebook_tools import LESSONS, ROOT, read
+from tools.notebooks import LESSONS, ROOT, read
 
 SEEDS = 5
 WANTED = 3  # standard deviations
@@ -29,7 +29,7 @@ KEPT = ROOT / "runs" / "claims-margin" / ("with DLKIT_DATA" if os.environ.get("D
 FIRST = """
 import sys
 sys.path.append({root!r})
-from tests.claims_margin import prepare
+from tools.claims_margin import prepare
 prepare({shift}, {file!r})
 """
 
