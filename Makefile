@@ -6,19 +6,17 @@ BIN := .venv/bin
 endif
 
 # How many tests run at once: make test JOBS=0 for one after another. A test file, or a notebook, stays in one process.
-# What runs beside others gets one thread: two processes with two threads each wait for each other on two cores.
+# What runs beside others gets one thread, since two processes with two threads each wait for each other on two cores, and
+# its claims about times are shown, not enforced.
 JOBS ?= 2
+ONE_THREAD = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
 BESIDE = -n $(JOBS) --dist loadfile
-ONE_THREAD = env OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
-NBVAL = $(BIN)/python -m pytest -c tests/nbval.ini --rootdir=. --durations=5
-# wildcard twice: make cuts a name with spaces in two, and the parts are no files. Such a notebook, nobody's lesson, is left out.
-CHOSEN = $(or $(NB),$(wildcard $(wildcard notebooks/*.ipynb notebooks/solutions/*.ipynb)))
-# These measure seconds, so each runs with nothing beside it; tests/test_notebooks.py fails when one is missing here or too many.
-TIMED := $(addprefix notebooks/,03_% 10_% 11_% 14_% 18_% 24_% 25_% solutions/11_% solutions/19_% solutions/25_%)
-ALONE = $(filter $(TIMED),$(CHOSEN))
-TOGETHER = $(filter-out $(TIMED),$(CHOSEN))
+NBVAL = -m pytest -c tests/nbval.ini --rootdir=. --durations=5
+# The notebooks of a run; see tools/choose.py.
+CHOICE ?= tested
+CHOSEN = $$($(BIN)/python -m tools.choose $(CHOICE))
 
-.PHONY: lab test test-all test-oldest claims-margin notebook-test check bench notebooks clean help
+.PHONY: lab help test test-all test-oldest notebook-test timing-test claims-margin mutate check fix bench experiments notebooks clean
 
 lab: .venv/ready  ## set up what is needed and open your copy of the lessons in JupyterLab
 	$(BIN)/dlkit lab $(if $(LAB_OPTIONS),-- $(LAB_OPTIONS))
@@ -27,15 +25,22 @@ help:  ## what make can do
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
 
 # A claim that does not hold stops these; in the lab it is a red box.
-test test-all test-oldest notebook-test notebooks: export DLKIT_STRICT = 1
+test test-all test-oldest notebook-test timing-test notebooks: export DLKIT_STRICT = 1
 
-test: .venv/ready  ## unit tests, then every notebook as a test
+test: .venv/ready  ## unit tests, then every lesson as a test
 	$(ONE_THREAD) $(BIN)/python -m pytest $(BESIDE)
 	$(MAKE) notebook-test
 
-test-all: .venv/ready  ## the same and what takes hours: damaged files, kills, each cell twice, notebooks in awkward rooms and in JupyterLab
+notebook-test: .venv/ready  ## every lesson, and the solutions that train, executed by nbval: make notebook-test [NB=notebooks/03_backpropagation.ipynb]
+	$(if $(NB),$(BIN)/python $(NBVAL) $(NB),\
+	$(ONE_THREAD) DLKIT_TIMING=report $(BIN)/python -m tools.fork_kernels $(BIN)/python $(NBVAL) $(BESIDE) $(CHOSEN))
+
+timing-test: .venv/ready  ## the notebooks with claims about times, one after another on a quiet machine
+	$(BIN)/python -m tools.fork_kernels $(BIN)/python $(NBVAL) $$($(BIN)/python -m tools.choose timing)
+
+test-all: .venv/ready  ## everything: also what takes hours (damaged files, kills, each cell twice, JupyterLab) and all solutions
 	$(BIN)/python -m pytest -m "slow or not slow" -rsxX
-	$(MAKE) notebook-test
+	$(BIN)/python $(NBVAL) notebooks
 
 test-oldest:  ## all tests with the oldest versions that requirements.txt admits: make test-oldest PYTHON=python3.10
 	$(PYTHON) -m venv .venv-oldest
@@ -47,15 +52,20 @@ test-oldest:  ## all tests with the oldest versions that requirements.txt admits
 claims-margin: .venv/ready  ## every lesson from five seeds: how far each claim is from failing: make claims-margin [NB=notebooks/06_evaluation.ipynb]
 	$(BIN)/python -m tools.claims_margin $(NB)
 
-notebook-test: .venv/ready  ## every notebook and solution, executed by nbval: make notebook-test [NB=notebooks/03_backpropagation.ipynb]
-	$(if $(TOGETHER),$(if $(word 2,$(TOGETHER)),$(ONE_THREAD) $(NBVAL) $(BESIDE),$(NBVAL)) $(TOGETHER))
-	$(if $(ALONE),$(NBVAL) $(ALONE))
+check: .venv/ready  ## lint, format and form, notebooks included
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m tools.lint_notebooks
 
-check: .venv/ready  ## lint and format, notebooks included
-	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+fix: .venv/ready  ## repair what check can repair
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format . && $(BIN)/python -m tools.lint_notebooks --fix
 
 bench: .venv/ready  ## the races, in minutes: make bench [RACE=pipeline]
 	$(BIN)/python -m benchmarks $(RACE)
+
+experiments: .venv/ready  ## run a lesson's long experiment and save its table, in minutes: make experiments LESSON=13
+	$(BIN)/python -m benchmarks.experiments $(LESSON)
+
+mutate: .venv/ready  ## plant errors in the solutions of exercises: does each checker reject them?
+	$(BIN)/python -m tools.mutate
 
 notebooks: .venv/ready  ## re-execute the notebooks in place: make notebooks [NB=notebooks/03_backpropagation.ipynb]
 	$(BIN)/python -m tools.notebooks $(NB)

@@ -19,9 +19,11 @@ class Claim(Box):
         at_least: smallest value for which the sentence is true.
         at_most: largest value for which the sentence is true.
         between: (smallest, largest), both included.
+        timing: bool, whether the value depends on how fast this machine is at this moment.
 
     Attributes:
         holds: bool. NaN makes no sentence true.
+        timing: bool, as given.
 
     Raises:
         ValueError: when there is not exactly one of the three bounds, since a claim without a bound cannot fail.
@@ -32,7 +34,7 @@ class Claim(Box):
             measured 4 (exactly 5)
     """
 
-    def __init__(self, sentence, value, *, at_least=None, at_most=None, between=None):
+    def __init__(self, sentence, value, *, at_least=None, at_most=None, between=None, timing=False):
         bounds = {"at_least": at_least, "at_most": at_most, "between": between}
         given = [name for name, bound in bounds.items() if bound is not None]
         if len(given) != 1:
@@ -44,20 +46,22 @@ class Claim(Box):
         else:
             bound = f"between {low:g} and {high:g}" if low != high else f"exactly {low:g}"
         measured = f"measured {value:.4g} ({bound})"
+        self.timing = timing
         self.holds = value == value and (low is None or value >= low) and (high is None or value <= high)
         sign, kind, verdict = ("✓", "good", "✓ Holds:") if self.holds else ("✗", "bad", "✗ Does not hold:")
         super().__init__(kind, verdict, sentence, measured, plain=f"{sign} {sentence}\n    {measured}")
 
 
-def claim(sentence, value, *, at_least=None, at_most=None, between=None):
+def claim(sentence, value, *, at_least=None, at_most=None, between=None, timing=False):
     """Checks a measured value against a bound and shows the sentence with the verdict.
 
     A claim that does not hold raises only where claims are enforced: with the environment variable DLKIT_STRICT=1, as
     in the project's tests. In a notebook that someone tries out with other settings it is a red box that says so, and
-    the notebook runs on.
+    the notebook runs on. Claims about time are enforced only where nothing else runs: DLKIT_TIMING=report, as in tests
+    that run two notebooks at once, shows them without raising.
 
     Args:
-        sentence, value, at_least, at_most, between: see `Claim`.
+        sentence, value, at_least, at_most, between, timing: see `Claim`.
 
     Raises:
         AssertionError: with DLKIT_STRICT=1, when the sentence is not true of the value; names value and bound.
@@ -68,11 +72,21 @@ def claim(sentence, value, *, at_least=None, at_most=None, between=None):
         ✓ Two and two is four
             measured 4 (exactly 4)
     """
-    result = Claim(sentence, value, at_least=at_least, at_most=at_most, between=between)
+    result = Claim(sentence, value, at_least=at_least, at_most=at_most, between=between, timing=timing)
     if not result.holds:
-        if os.environ.get("DLKIT_STRICT", "0") not in ("", "0"):
+        if _enforced(timing):
             raise AssertionError(result.plain)
-        hint = "This claim was made for the original settings and data. If you changed them, this is what changed."
+        hint = TIMING_HINT if timing else SETTINGS_HINT
         result.detail += f". {hint}"
         result.plain += f"\n    {hint}"
     result.show()
+
+
+SETTINGS_HINT = "This claim was made for the original settings and data. If you changed them, this is what changed."
+TIMING_HINT = "This claim compares times. If other programs are running, close them and run the cells again."
+
+
+def _enforced(timing):
+    """Whether a claim that does not hold raises."""
+    strict = os.environ.get("DLKIT_STRICT", "0") not in ("", "0")
+    return strict and not (timing and os.environ.get("DLKIT_TIMING") == "report")

@@ -81,6 +81,20 @@ def test_the_tests_enforce_claims():
         claim("Sentence", 0, at_least=1)
 
 
+def test_a_claim_about_times_is_only_reported_beside_other_work(monkeypatch, capsys):
+    monkeypatch.setenv("DLKIT_TIMING", "report")
+    claim("It is faster", 1, at_least=2, timing=True)
+    assert "This claim compares times" in capsys.readouterr().out
+    with pytest.raises(AssertionError, match="It is right"):
+        claim("It is right", 1, at_least=2)
+
+
+def test_a_claim_about_times_is_enforced_alone(monkeypatch):
+    monkeypatch.delenv("DLKIT_TIMING", raising=False)
+    with pytest.raises(AssertionError, match="It is faster"):
+        claim("It is faster", 1, at_least=2, timing=True)
+
+
 @pytest.mark.parametrize("bounds", [{}, {"at_least": 0, "at_most": 1}])
 @pytest.mark.parametrize("strict", ["0", "1"])
 def test_a_claim_needs_one_bound(bounds, strict, monkeypatch):

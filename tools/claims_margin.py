@@ -72,7 +72,7 @@ def prepare(shift, file):
 
         return call
 
-    def note(sentence, value, *, at_least=None, at_most=None, between=None):
+    def note(sentence, value, *, at_least=None, at_most=None, between=None, timing=False):
         low, high = between if between is not None else (at_least, at_most)
         low, high = (None if bound is None else float(bound) for bound in (low, high))
         with open(file, "a", encoding="utf-8") as lines:
