@@ -19,7 +19,6 @@ def test_a_solution_runs_once():
 
 
 def test_without_data_lessons_run_whose_data_have_a_fallback():
-    assert choose.loaded(ROOT / "notebooks" / "06_evaluation.ipynb") <= choose.BUNDLED | {"mnist", "reviews"}
     for path in choose.fallback():
         assert choose.loaded(path) - choose.BUNDLED
     assert not set(choose.fallback()) & set(choose.timing())

@@ -1,7 +1,8 @@
 """Lessons that a learner may play with: every cell can be run twice, and every setting can be changed.
 
 Each lesson runs twice in a kernel of its own: once with every cell run twice in a row, where all claims have to hold
-both times, and once with all its settings halved, where a claim may fail but nothing may raise.
+both times, and once with all its settings halved, where a claim may fail but nothing may raise. That takes minutes for
+each lesson, so `make test-all` does it.
 """
 
 import ast
@@ -13,7 +14,7 @@ from nbclient import NotebookClient
 
 from tools.notebooks import LESSONS, code_cells, read
 
-READY = {"00", "03", "10"}  # the other lessons have not been rewritten yet; `make test-all` lists which of them fail
+READY = {"00", "03", "10"}  # the other lessons have not been rewritten yet; `-rxX` lists which of them fail
 ONE_THREAD = dict.fromkeys(
     ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"
 )
@@ -35,7 +36,7 @@ def halved(value):
 
 
 def lesson_param(path):
-    later = (pytest.mark.slow, pytest.mark.xfail(strict=False, reason="not yet rewritten to survive this"))
+    later = pytest.mark.xfail(strict=False, reason="not yet rewritten to survive this")
     return pytest.param(path, id=path.stem, marks=() if path.stem[:2] in READY else later)
 
 
@@ -79,12 +80,14 @@ def errors(notebook, folder, **environment):
     ]
 
 
+@pytest.mark.slow
 @LESSON
 def test_every_cell_can_be_run_twice(path):
     found = errors(with_every_cell_twice(read(path)), path.parent, DLKIT_STRICT="1")
     assert not found, "\n\n".join(found)
 
 
+@pytest.mark.slow
 @LESSON
 def test_every_setting_can_be_changed(path):
     found = errors(with_settings_halved(read(path)), path.parent, DLKIT_STRICT="0")
