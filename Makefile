@@ -10,7 +10,7 @@ endif
 # its claims about times are shown, not enforced.
 JOBS ?= 2
 ONE_THREAD = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
-BESIDE = -n $(JOBS) --dist loadfile
+BESIDE = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 NBVAL = -m pytest -c tests/nbval.ini --rootdir=. --durations=5
 # The notebooks of a run; see tools/choose.py.
 CHOICE ?= tested

@@ -1,6 +1,5 @@
 """The races' bookkeeping, and that the pipeline's two sides do the same work."""
 
-import dataclasses
 import json
 import subprocess
 
@@ -10,14 +9,14 @@ import pytest
 
 from benchmarks import cifar10, frozen, long, pipeline, race, startup
 from dlkit import data
+from dlkit.data import standins
 
 
 @pytest.fixture
 def small_cifar10(monkeypatch):
     """A few drawn shapes that answer to the name of CIFAR-10."""
-    shapes = data.load("shapes10")
-    parts = {"train": tuple(x[:300] for x in shapes.train), "test": tuple(x[:200] for x in shapes.test)}
-    small = dataclasses.replace(shapes, **parts)
+    train, test = standins.shapes10(300, seed=0), standins.shapes10(200, seed=1)
+    small = data.Dataset("shapes10", train, test, list(standins.SHAPES), "stand-in", "dlkit (generated)")
     monkeypatch.setattr(data, "load", lambda name: small)
     return small
 
@@ -63,6 +62,7 @@ def test_the_published_table_is_that_of_the_published_numbers():
         assert found["median"] == pytest.approx(np.median(ratios)), name
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Please import `affine_transform`")
 def test_both_sides_of_the_pipeline_race_deliver_batches_of_224_pixels(tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline, "IMAGE_COUNT", 64)
@@ -77,6 +77,7 @@ def test_both_sides_of_the_pipeline_race_deliver_batches_of_224_pixels(tmp_path,
     assert pipeline.make_legacy(tmp_path)() > 0
 
 
+@pytest.mark.slow
 def test_both_ways_of_the_frozen_race_train_the_same_head_and_nothing_else(tmp_path, small_cifar10, monkeypatch):
     monkeypatch.setattr(frozen, "EPOCHS", 2)
     monkeypatch.setattr(frozen, "IMAGE_SIZE", 32)
@@ -96,6 +97,7 @@ def test_both_ways_of_the_frozen_race_train_the_same_head_and_nothing_else(tmp_p
     assert frozen.extraction(contest.backbone, contest.images, tmp_path / "rate") > 0
 
 
+@pytest.mark.slow
 def test_all_who_take_part_in_the_cifar10_race_classify_the_test_images(small_cifar10, monkeypatch):
     monkeypatch.setattr(cifar10, "THEIR_EPOCHS", 1)
     monkeypatch.setattr(cifar10, "BORROWED_SIZE", 32)
