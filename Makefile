@@ -42,12 +42,12 @@ test-all: .venv/ready  ## everything: also what takes hours (damaged files, kill
 	$(BIN)/python -m pytest -m "slow or not slow" -rsxX
 	$(BIN)/python $(NBVAL) notebooks
 
-test-oldest:  ## all tests with the oldest versions that requirements.txt admits: make test-oldest PYTHON=python3.10
+test-oldest:  ## all tests with the oldest versions that requirements.txt admits: make test-oldest PYTHON=python3.11
 	$(PYTHON) -m venv .venv-oldest
 	sed -E 's/ *#.*//; s/>=([0-9.]+).*/==\1/' requirements.txt > .venv-oldest/oldest.txt
-	.venv-oldest/bin/python -m pip install --constraint .venv-oldest/oldest.txt --editable .
+	.venv-oldest/bin/python -m pip install --constraint .venv-oldest/oldest.txt --requirement requirements.txt --editable .
 	.venv-oldest/bin/python -m pytest
-	.venv-oldest/bin/python -m pytest -c tests/nbval.ini --rootdir=. $(or $(NB),notebooks) --durations=5
+	.venv-oldest/bin/python $(NBVAL) $(or $(NB),notebooks)
 
 claims-margin: .venv/ready  ## every lesson from five seeds: how far each claim is from failing: make claims-margin [NB=notebooks/06_evaluation.ipynb]
 	$(BIN)/python -m tools.claims_margin $(NB)
@@ -56,7 +56,7 @@ check: .venv/ready  ## lint, format and form, notebooks included
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m tools.lint_notebooks
 
 fix: .venv/ready  ## repair what check can repair
-	$(BIN)/ruff check --fix . && $(BIN)/ruff format . && $(BIN)/python -m tools.lint_notebooks --fix
+	$(BIN)/python -m tools.lint_notebooks --fix; $(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
 bench: .venv/ready  ## the races, in minutes: make bench [RACE=pipeline]
 	$(BIN)/python -m benchmarks $(RACE)
@@ -71,11 +71,11 @@ notebooks: .venv/ready  ## re-execute the notebooks in place: make notebooks [NB
 	$(BIN)/python -m tools.notebooks $(NB)
 
 clean:  ## remove what make made; data and your notebooks stay
-	rm -rf .venv .venv-oldest .pytest_cache .ruff_cache runs *.egg-info
+	rm -rf .venv .venv-oldest .pytest_cache .ruff_cache runs build dist *.egg-info
 
 .venv/ready: requirements.txt constraints.txt pyproject.toml
-	@$(PYTHON) -c "import sys; v = sys.version_info; sys.exit(0 if (3, 10) <= v < (3, 14) else 'Python 3.10 to 3.13 is needed, this is %d.%d. Name another one: make lab PYTHON=python3.12' % v[:2])"
+	@$(PYTHON) -c "import sys; v = sys.version_info; sys.exit(0 if (3, 11, 5) <= v < (3, 14) else 'Python 3.11.5 to 3.13 is needed, this is %d.%d.%d. Name another one: make lab PYTHON=python3.12' % v[:3])"
 	@echo "Setting up .venv with TensorFlow and JupyterLab: once, some minutes, 3 GB of disk."
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install --constraint constraints.txt --requirement requirements.txt --editable .
 	@touch .venv/ready

@@ -19,11 +19,13 @@ from dlkit import runtime
 from dlkit.runtime import keras_json, network, shell
 
 SIGNS = {"ok": "✓", "note": "–", "fault": "✗"}
+OLDEST, NEWEST = (3, 11, 5), (3, 13)  # Python, as in pyproject.toml
 # Package and module.
 PACKAGES = {
     "numpy": "numpy",
     "pillow": "PIL",
     "scikit-learn": "sklearn",
+    "scipy": "scipy",
     "tensorflow": "tensorflow",
     "keras": "keras",
     "keras-hub": "keras_hub",
@@ -34,7 +36,8 @@ PACKAGES = {
     "tensorboard": "tensorboard",
     "jupyterlab": "jupyterlab",
 }
-NEEDED = ("numpy", "pillow", "scikit-learn", "tensorflow", "keras")  # by dlkit itself
+NEEDED = ("numpy", "pillow", "scikit-learn", "tensorflow", "keras")  # by nearly all of dlkit
+FOR_LESSONS = ("scipy", "keras-hub", "keras-tuner", "tokenizers", "tensorboard", "jupyterlab")
 NEED_KERAS = ("tensorflow", "keras", "keras-hub", "keras-tuner")  # TensorFlow imports Keras
 WEIGHTS = {"MobileNet": "mobilenet", "ResNet50": "resnet50"}
 URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"  # what the network is tried with
@@ -81,13 +84,15 @@ def report():
 
 def _python():
     text = ".".join(map(str, sys.version_info[:3]))
-    if (3, 10) <= sys.version_info[:2] <= (3, 13):
+    if sys.version_info[:3] >= OLDEST and sys.version_info[:2] <= NEWEST:
         yield "ok", "Python", f"{text}, {sys.executable}"
     else:
         line = "py -3.12 -m venv .venv" if sys.platform == "win32" else "make lab PYTHON=python3.12"
-        yield "fault", "Python", f"{text}, TensorFlow needs 3.10 to 3.13 → {line}"
-    own = (shell.project_folder() or Path()) / ".venv"
-    python = own / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+        oldest, newest = (".".join(map(str, version)) for version in (OLDEST, NEWEST))
+        yield "fault", "Python", f"{text}, dlkit needs {oldest} to {newest} → {line}"
+    if (folder := shell.project_folder()) is None:
+        return
+    python = folder / ".venv" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     if python.exists() and Path(sys.executable or "").absolute().parent != python.absolute().parent:
         line = shell.line(str(python), "-m", "dlkit", "doctor")
         yield "note", "environment", f"this Python is not the one in the project's .venv → {line}"
@@ -98,6 +103,8 @@ def _package(name, broken):
     try:
         found = version(name)
     except PackageNotFoundError:
+        if name in FOR_LESSONS and shell.project_folder() is None:
+            return "note", name, f"not installed, and only the lessons need it → {_install(name)}"
         return "fault", name, f"not installed → {_install(name)}"
     with runtime.quiet_start():
         error = _import_error(PACKAGES[name])

@@ -11,10 +11,14 @@ import ssl
 import subprocess
 import sys
 import threading
+import tomllib
 from collections import namedtuple
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from dlkit import doctor, runtime
 from dlkit.cli import main
@@ -24,6 +28,7 @@ from dlkit.data.readers import DataError
 from dlkit.runtime import keras_json, network, shell
 from tools.notebooks import ROOT
 
+ON_UNIX = pytest.mark.skipif(sys.platform == "win32", reason="about the commands and folders of Linux and macOS")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
@@ -75,16 +80,26 @@ def test_every_row_has_a_tick_or_the_next_step(empty_room, capsys):
 def test_one_fault_is_enough_for_status_1(empty_room, monkeypatch, capsys):
     monkeypatch.setattr(doctor.sys, "version_info", (3, 9, 1))
     assert main(["doctor"]) == 1
-    assert "✗ Python           3.9.1, TensorFlow needs 3.10 to 3.13 → " in capsys.readouterr().out
+    assert "✗ Python           3.9.1, dlkit needs 3.11.5 to 3.13 → " in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("version", ["3.10.13", "3.11.4", "3.11.5", "3.12.1", "3.13.9", "3.14.0"])
+def test_the_doctor_accepts_the_pythons_that_pip_accepts(version, monkeypatch):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    monkeypatch.setattr(doctor.sys, "version_info", tuple(map(int, version.split("."))))
+    state, *_ = next(doctor._python())
+    assert (state == "ok") == SpecifierSet(project["requires-python"]).contains(version)
+
+
+@ON_UNIX
 def test_without_any_package_each_is_named_with_the_line_that_installs_it():
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from dlkit import cli; sys.exit(cli.main(['doctor']))"
     done = run([sys.executable, "-I", "-S", "-c", code], DLKIT_OFFLINE="1")
     assert (done.returncode, done.stderr) == (1, "")
     assert_every_problem_has_a_remedy(done.stdout)
     found = printed(done.stdout)
-    wanted = [sys.executable, "-m", "pip", "install", "-e", str(ROOT), "-c", str(ROOT / "constraints.txt")]
+    everything = ["-r", str(ROOT / "requirements.txt"), "-e", str(ROOT)]
+    wanted = [sys.executable, "-m", "pip", "install", *everything, "-c", str(ROOT / "constraints.txt")]
     for name in doctor.PACKAGES:
         sign, text = found[name]
         assert sign == "✗"
@@ -127,12 +142,16 @@ def test_a_package_that_lacks_another_one_is_completed_and_not_reinstalled(monke
 
 
 def test_the_packages_are_those_of_the_requirements():
-    lines = [*(ROOT / "requirements.txt").read_text().splitlines(), *(ROOT / "pyproject.toml").read_text().splitlines()]
-    required = {re.split(r"[<>=!~\[ ]", line.strip(' "'))[0] for line in lines}
-    assert set(doctor.PACKAGES) <= required
-    assert set(doctor.NEEDED) | set(doctor.NEED_KERAS) <= set(doctor.PACKAGES)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    for_dlkit = {Requirement(line).name for line in project["dependencies"]}
+    for_lessons = {Requirement(line).name for line in project["optional-dependencies"]["lab"]}
+    assert set(doctor.PACKAGES) == for_dlkit | set(doctor.FOR_LESSONS)
+    assert set(doctor.FOR_LESSONS) == for_lessons
+    assert set(doctor.NEEDED) <= for_dlkit
+    assert set(doctor.NEED_KERAS) <= set(doctor.PACKAGES)
 
 
+@ON_UNIX
 def test_another_python_than_the_projects_is_noted(tmp_path, monkeypatch, bash):
     monkeypatch.setattr(shell, "project_folder", lambda: tmp_path)
     assert "environment" not in {subject for _, subject, _ in doctor._python()}, "no .venv, so nothing to compare with"
@@ -151,7 +170,7 @@ def test_another_python_than_the_projects_is_noted(tmp_path, monkeypatch, bash):
 @pytest.mark.parametrize(
     ("platform", "told"),
     [
-        ("linux", r"NVIDIA GPU → .* -m pip install 'tensorflow\[and-cuda\]' -c \S*constraints\.txt$"),
+        ("linux", r"NVIDIA GPU → .* -m pip install 'tensorflow\[and-cuda\]' -c \S*constraints\.txt'?$"),
         ("win32", r"nothing to do, TensorFlow here has no GPU support; in WSL 2 it has$"),
         ("darwin", r"nothing to do, TensorFlow here has no GPU support$"),
     ],
@@ -315,7 +334,7 @@ def test_the_file_is_looked_for_where_keras_looks(tmp_path, monkeypatch):
         if keras_home:
             monkeypatch.setenv("KERAS_HOME", keras_home)
         monkeypatch.chdir(tmp_path)
-        assert str(keras_json.path()) == runpy.run_path(config.__file__)["_config_path"]
+        assert Path(keras_json.path()) == Path(runpy.run_path(config.__file__)["_config_path"])
 
 
 def test_when_keras_fails_at_its_settings_the_doctor_points_there(tmp_path):
@@ -401,6 +420,7 @@ def test_what_is_special_to_powershell_is_escaped(monkeypatch):
     assert shell.set_line("X", 'a$b"c`d') == '$env:X = "a`$b`"c``d"'
 
 
+@ON_UNIX
 @pytest.mark.parametrize("program", ["sh", "bash", "zsh", "fish", "pwsh"])
 @pytest.mark.parametrize("value", ["1", "a b", 'it\'s $HOME "q" * (x) é'])
 def test_lines_do_in_the_shell_what_they_should(tmp_path, monkeypatch, program, value):
@@ -417,6 +437,7 @@ def test_lines_do_in_the_shell_what_they_should(tmp_path, monkeypatch, program, 
     assert not file.exists()
 
 
+@ON_UNIX
 def test_the_command_is_short_where_the_path_has_that_of_this_python(tmp_path, monkeypatch, bash):
     folders = {}
     for name in ("mine", "other"):
@@ -434,10 +455,35 @@ def test_the_command_is_short_where_the_path_has_that_of_this_python(tmp_path, m
     assert runtime.command("doctor") == f"{python} -m dlkit doctor"
 
 
-def test_an_installed_dlkit_without_its_project_asks_for_single_packages(tmp_path, monkeypatch, bash):
+@pytest.fixture
+def without_project(tmp_path, monkeypatch, bash):
+    """dlkit as `pip install .` installs it, used in the folder of another project."""
     monkeypatch.setattr(shell, "project_folder", lambda: None)
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "constraints.txt").write_text("numpy==1.0\n")
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").touch()
+
+
+def test_without_the_project_single_packages_are_named(without_project):
     assert doctor._install("numpy") == shlex.join([sys.executable, "-m", "pip", "install", "numpy"])
+
+
+def test_without_the_project_no_environment_is_the_projects(without_project):
+    assert [subject for _, subject, _ in doctor._python()] == ["Python"]
+
+
+def test_without_the_project_what_only_lessons_need_is_not_a_fault(without_project, monkeypatch):
+    def not_installed(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(doctor, "version", not_installed)
+    line = shlex.join([sys.executable, "-m", "pip", "install", "jupyterlab"])
+    about = f"not installed, and only the lessons need it → {line}"
+    assert doctor._package("jupyterlab", []) == ("note", "jupyterlab", about)
+    assert doctor._package("keras", [])[0] == "fault"
+    monkeypatch.setattr(shell, "project_folder", lambda: ROOT)
+    assert doctor._package("jupyterlab", [])[0] == "fault"
 
 
 # --- network

@@ -2,6 +2,7 @@
 
 import shutil
 import struct
+import sys
 import unicodedata
 import zlib
 
@@ -176,7 +177,11 @@ def test_nested_folders_belong_to_their_class_and_hidden_ones_to_none(tmp_path):
     (tmp_path / "cat" / "._b.png").write_text("")
     (tmp_path / "cat" / "Thumbs.db").write_text("")
     files, labels, class_names = list_image_folder(tmp_path)
-    assert [str(file.relative_to(tmp_path)) for file in files] == ["cat/b.png", "cat/indoors/2024/a.png", "dog/c.jpeg"]
+    assert [file.relative_to(tmp_path).as_posix() for file in files] == [
+        "cat/b.png",
+        "cat/indoors/2024/a.png",
+        "dog/c.jpeg",
+    ]
     assert labels.tolist() == [0, 0, 1]
     assert class_names == ["cat", "dog"]
 
@@ -186,6 +191,7 @@ def test_a_hidden_folder_above_the_data_does_not_hide_it(tmp_path):
     assert len(list_image_folder(tmp_path / ".data")[0]) == 1
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets administrators only make links")
 def test_a_link_to_nowhere_is_named(tmp_path):
     make_image(tmp_path / "cat" / "a.png")
     (tmp_path / "cat" / "lost.png").symlink_to(tmp_path / "nowhere.png")

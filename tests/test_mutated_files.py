@@ -23,6 +23,7 @@ from dlkit import data, recipes, training
 from dlkit.data import image_files, readers, text
 from tests.conftest import write_cifar_batches
 from tests.test_data import write_idx
+from tests.test_npz import write_npz
 
 ODD = [b"", b"\0", b"\xff", b"\n", b",", b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"r\0\0\0\x7f", b"nan"]
 
@@ -137,6 +138,12 @@ def npz_labels(folder):
     return npz(folder, "y_test.npy")
 
 
+def cifar_npz(folder):
+    write_npz(folder)
+    coats = with_member(folder / "cifar10.npz", "class_names.npy")
+    return Case(folder / "cifar10.npz", lambda: data.load("cifar10"), **coats)
+
+
 def reviews(folder):
     (folder / "rt-polarity.neg").write_text("".join(f"a bad film , number {k} \n" for k in range(30)))
     (folder / "rt-polarity.pos").write_text("".join(f"a fine film , number {k} \n" for k in range(30)))
@@ -205,7 +212,18 @@ def picture(suffix):
 
 PICTURES = [picture(suffix) for suffix in ("png", "jpg", "gif", "bmp", "tif", "webp", "ppm")]
 QUICK = [cifar_pickle, cifar_names, cifar_archive, cifar_archive_inside, mnist_idx, mnist_idx_inside, npz, npz_images]
-QUICK += [mnist_labels_inside, npz_labels, reviews, prose, table, metrics, checkpoint, checkpoint_about, *PICTURES]
+QUICK += [
+    mnist_labels_inside,
+    npz_labels,
+    cifar_npz,
+    reviews,
+    prose,
+    table,
+    metrics,
+    checkpoint,
+    checkpoint_about,
+    *PICTURES,
+]
 SLOW = [keras_file, keras_config]  # a twentieth of a second each
 
 

@@ -2,6 +2,7 @@
 
 from dlkit import data
 from dlkit.data import sources
+from tools.notebooks import ROOT
 
 
 def test_load_downloads_what_is_missing_and_falls_back_to_a_stand_in(empty_room, download, server, monkeypatch, capsys):
@@ -26,3 +27,14 @@ def test_offline_asks_nobody(empty_room, download, server, monkeypatch):
     monkeypatch.setitem(sources.DOWNLOADS, "mnist", download("/good"))
     data.load("mnist")
     assert server.asked == []
+
+
+def test_downloads_go_to_the_folder_data_of_the_project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert sources.project_data() == ROOT / "data"
+
+
+def test_without_the_project_downloads_go_to_the_folder_data_of_the_current_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "project_folder", lambda: None)
+    monkeypatch.chdir(tmp_path)
+    assert sources.project_data() == tmp_path / "data"

@@ -186,7 +186,7 @@ def test_a_row_that_is_missing_or_no_number_is_told_by_its_line(tmp_path, monkey
     rows = text.SUNSPOTS.read_text().splitlines()
     monkeypatch.setattr(text, "SUNSPOTS", tmp_path / "sunspots.csv")
     text.SUNSPOTS.write_text("\n".join([*rows[:3], line, *rows[4:]]), encoding="utf-8")
-    with pytest.raises(data.DataError, match=f"sunspots.csv is part of this project and no readable table.*{told}"):
+    with pytest.raises(data.DataError, match=f"sunspots.csv is part of dlkit and not a readable table.*{told}"):
         data.load("sunspots")
 
 
@@ -201,7 +201,7 @@ def test_a_row_that_is_missing_or_no_number_is_told_by_its_line(tmp_path, monkey
 def test_a_table_of_another_make_is_told(tmp_path, monkeypatch, content, told):
     monkeypatch.setattr(text, "SUNSPOTS", tmp_path / "sunspots.csv")
     text.SUNSPOTS.write_text(content)
-    with pytest.raises(data.DataError, match=f"no readable table.*{told}"):
+    with pytest.raises(data.DataError, match=f"not a readable table.*{told}"):
         data.load("sunspots")
 
 

@@ -68,7 +68,7 @@ def locate(name):
     Returns:
         A text such as "DLKIT_DATA: cifar10", or None when it is not on this machine.
     """
-    always = {"digits": "scikit-learn", "shapes10": "generated", "sunspots": "data/: sunspots.csv"}
+    always = {"digits": "scikit-learn", "shapes10": "generated", "sunspots": "dlkit: sunspots.csv"}
     if name in always:
         return always[name]
     found = sources.find(sources.FORMS[name])

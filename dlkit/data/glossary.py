@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import html
-from pathlib import Path
+from importlib import resources
 
-PATH = Path(__file__).resolve().parents[2] / "data" / "glossary.csv"  # bundled
+PATH = resources.files("dlkit.data") / "files" / "glossary.csv"
 
 
 class Glossary(list):
@@ -35,6 +35,6 @@ def glossary(word=""):
         >>> glossary("warm-up")
         warm-up · 预热 (04): Raising the learning rate from near zero during the first steps.
     """
-    with open(PATH, encoding="utf-8", newline="") as file:
+    with PATH.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return Glossary(row for row in rows if word.lower() in row["term"].lower() or word in row["chinese"])

@@ -90,7 +90,7 @@ def load_mnist(real):
         return _mnist_from_idx(found[1].parent, found[0])
     if found:
         x_train, y_train, x_test, y_test = readers.read_npz(found[1], ["x_train", "y_train", "x_test", "y_test"])
-        parts = (_checked_digits(*part, found[1]) for part in ((x_train, y_train), (x_test, y_test)))
+        parts = (_checked(*part, (28, 28), found[1]) for part in ((x_train, y_train), (x_test, y_test)))
         return _digits_dataset(*parts, "real", found[0], _MNIST_ABOUT)
     if real:
         raise sources.unobtainable(
@@ -114,7 +114,7 @@ def _mnist_from_idx(folder, label):
         if images is None or labels is None:
             lacking = f"{part}-{'images-idx3' if images is None else 'labels-idx1'}-ubyte.gz"
             raise DataError(f"{folder} lacks {lacking}. Put it beside the others, or take them all away.")
-        return _checked_digits(readers.read_idx(images), readers.read_idx(labels), f"{folder}/{part}-*")
+        return _checked(readers.read_idx(images), readers.read_idx(labels), (28, 28), f"{folder}/{part}-*")
 
     if any(folder.glob("train-images-idx3-ubyte*")):
         return _digits_dataset(read("train"), read("t10k"), "real", label, _MNIST_ABOUT)
@@ -129,13 +129,14 @@ def _mnist_from_idx(folder, label):
     return _digits_dataset((parts[0], parts[2]), (parts[1], parts[3]), "real", label, about)
 
 
-def _checked_digits(images, labels, file):
-    """The arrays, labels as int64, when they can be MNIST's."""
-    shapes = f"images {images.dtype} {images.shape}, labels {labels.dtype} {labels.shape}"
-    fit = images.ndim == 3 and images.shape[1:] == (28, 28) and labels.shape == images.shape[:1] and len(labels)
+def _checked(images, labels, shape, file):
+    """The arrays, labels as int64, when they can be images of that shape in ten classes."""
+    fit = images.shape[1:] == shape and labels.shape == images.shape[:1] and len(labels)
     if not fit or images.dtype != np.uint8 or labels.dtype.kind not in "iu" or not set(labels) <= set(range(10)):
+        values = f" from {labels.min()} to {labels.max()}" if labels.dtype.kind in "iu" and labels.size else ""
         raise DataError(
-            f"{file}: expected uint8 images (count, 28, 28) and as many labels from 0 to 9. Received: {shapes}. "
+            f"{file}: expected uint8 images (count, {', '.join(map(str, shape))}) and as many labels from 0 to 9. "
+            f"Received: images {images.dtype} {images.shape}, labels {labels.dtype} {labels.shape}{values}. "
             "Delete it and fetch it again."
         )
     return images, labels.astype("int64")
@@ -146,9 +147,11 @@ def _digits_dataset(train, test, origin, source, about):
 
 
 def load_cifar10(real):
-    """CIFAR-10 from its pickled batches, its archive, class folders, or Keras's cache."""
+    """CIFAR-10 from cifar10.npz, its pickled batches, its archive, class folders, or Keras's cache."""
     about = "Small photographs of ten kinds of things (Krizhevsky 2009)."
     found = sources.find_or_fetch("cifar10")
+    if found and found[1].suffix == ".npz":
+        return _cifar10_from_npz(found[1], found[0], about)
     if found and (found[1] / "train").is_dir():
         return replace(image_folder(found[1]), name="cifar10", source=found[0], about=about)
     if found:
@@ -156,10 +159,23 @@ def load_cifar10(real):
         return Dataset("cifar10", train, test, class_names, "real", found[0], about)
     if real:
         raise sources.unobtainable(
-            "cifar10", "cifar-10-python.tar.gz, cifar-10-batches-py/, or cifar10/{train,test}/<class>/"
+            "cifar10", "cifar10.npz, cifar-10-python.tar.gz, cifar-10-batches-py/, or cifar10/{train,test}/<class>/"
         )
     sources.notice("cifar10", "shapes10, drawn by this program")
     return replace(load_shapes10(real), name="cifar10")
+
+
+def _cifar10_from_npz(file, label, about):
+    names = ["x_train", "y_train", "x_test", "y_test", "class_names"]
+    x_train, y_train, x_test, y_test, class_names = readers.read_npz(file, names)
+    train, test = (_checked(*part, (32, 32, 3), file) for part in ((x_train, y_train), (x_test, y_test)))
+    if class_names.shape != (10,) or class_names.dtype.kind != "U" or len(set(class_names)) < 10:
+        raise DataError(
+            f"{file}: expected class_names, ten different texts in the order of the labels. Received: "
+            f"{class_names.dtype} {class_names.shape}. Delete it and fetch it again."
+        )
+    about += f" Plain arrays from {file.name}, which is not a file of the publisher."
+    return Dataset("cifar10", train, test, class_names.tolist(), "real", label, about)
 
 
 def load_shapes10(real):

@@ -51,6 +51,7 @@ FORMS = {
         "mnist/mnist.npz",
     ),
     "cifar10": (
+        "cifar10.npz",  # read in a second, the others in several
         "cifar-10-batches-py",
         "cifar10/cifar-10-batches-py",
         "cifar-10-python.tar.gz",

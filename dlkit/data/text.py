@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
+from importlib import resources
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from dlkit.data import sources, standin_texts
 from dlkit.data.dataset import Dataset
 from dlkit.data.readers import DataError
 
-SUNSPOTS = Path(__file__).resolve().parents[2] / "data" / "sunspots.csv"  # bundled
+SUNSPOTS = resources.files("dlkit.data") / "files" / "sunspots.csv"
 
 
 def load_reviews(real):
@@ -126,17 +126,19 @@ def load_sunspots(real):
     try:
         months, values = _monthly(SUNSPOTS)
     except (OSError, ValueError, csv.Error) as error:
-        raise DataError(f"{SUNSPOTS} is part of this project and no readable table: {error}. Restore it.") from error
+        raise DataError(
+            f"{SUNSPOTS} is part of dlkit and not a readable table: {error}. Install dlkit again."
+        ) from error
     cut = len(values) - 360
     about = "Monthly means of the relative sunspot number (Zurich and Tokyo; Andrews and Herzberg 1985)."
     parts = (months[:cut], values[:cut]), (months[cut:], values[cut:])
-    return Dataset("sunspots", *parts, [], "real", "data/", about)
+    return Dataset("sunspots", *parts, [], "real", "dlkit", about)
 
 
 def _monthly(path):
     """Months and values of a table; a ValueError that names the first line that is neither."""
     months, values = [], []
-    with open(path, newline="", encoding="ascii") as file:
+    with path.open(newline="", encoding="ascii") as file:
         rows = csv.reader(file)
         if (head := next(rows, [])) != ["month", "sunspots"]:
             raise ValueError(f"expected the columns month,sunspots in line 1, received {','.join(head)}")

@@ -95,7 +95,7 @@ def delete_line(path):
 
 
 def project_folder():
-    """The folder of the project that this package is used from, or None where the package is installed alone."""
+    """The folder of the project that this package is used from, or None where only the package is installed."""
     folder = Path(__file__).resolve().parents[2]
     return folder if (folder / "pyproject.toml").exists() else None
 
@@ -104,8 +104,11 @@ def install_line(*requirements):
     """The line that installs packages for the Python of this process, in the project's versions; works in any folder.
 
     Args:
-        requirements: strings such as "tensorflow[and-cuda]", or options of pip. Without any, what the project needs.
+        requirements: strings such as "tensorflow[and-cuda]", or options of pip. Without any, all that the project
+            needs, which is known only where `project_folder()` is.
     """
-    folder = project_folder() or Path()
-    pinned = ["-c", str(folder / "constraints.txt")] if (folder / "constraints.txt").exists() else []
-    return python("-m", "pip", "install", *(requirements or ("-e", str(folder))), *pinned)
+    folder = project_folder()
+    if folder is None:
+        return python("-m", "pip", "install", *requirements)
+    everything = ("-r", str(folder / "requirements.txt"), "-e", str(folder))
+    return python("-m", "pip", "install", *(requirements or everything), "-c", str(folder / "constraints.txt"))
