@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tools import choose
-from tools.notebooks import LESSONS, ROOT, SOLUTIONS, code_cells, read
+from tools.notebooks import LESSONS, SOLUTIONS, code_cells, read
 from tools.solutions import solutions_that_train
 
 

@@ -1,4 +1,4 @@
-"""The tools that make parts of README.md, on tiny notebooks."""
+"""The tools that normalize notebooks and make parts of README.md, on tiny notebooks."""
 
 import base64
 import io
@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tools import figure_strip, lessons_table
+from tools.notebooks import normalize
 
 HEAD = """# {number:02d} · {topic}
 
@@ -184,3 +185,26 @@ def test_a_picture_that_is_too_large_is_not_written(tmp_path):
     with pytest.raises(ValueError, match="Expected a picture of at most 300,000 bytes"):
         figure_strip.save(noise, tmp_path / "pictures" / "lessons.png")
     assert not (tmp_path / "pictures").exists()
+
+
+# --- normal form
+
+
+def test_printed_text_is_one_output_however_many_pieces_it_came_in():
+    def normalized(*pieces):
+        outputs = [nbformat.v4.new_output("stream", name="stdout", text=piece) for piece in pieces]
+        cell = nbformat.v4.new_code_cell("print()", outputs=outputs)
+        return normalize(nbformat.v4.new_notebook(cells=[cell])).cells[0].outputs
+
+    assert normalized("solved", "\n", "next\n") == normalized("solved\nnext\n")
+    assert len(normalized("solved\n", "next\n")) == 1
+
+
+def test_a_line_that_was_overwritten_is_not_saved():
+    """As in setup, which says that TensorFlow starts and then overwrites it."""
+    output = nbformat.v4.new_output(
+        "stream", name="stdout", text="before\nStarting …\r          \rlesson tier\nafter\n"
+    )
+    cell = nbformat.v4.new_code_cell("print()", outputs=[output])
+    outputs = normalize(nbformat.v4.new_notebook(cells=[cell])).cells[0].outputs
+    assert outputs[0].text == "before\nlesson tier\nafter\n"

@@ -12,9 +12,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import nbformat
+from tools.notebooks import ROOT, read
 
-ROOT = Path(__file__).resolve().parents[1]
 BEGIN, END = "<!-- lessons -->", "<!-- /lessons -->"
 
 # Title of each part, and the numbers of its lessons.
@@ -25,6 +24,7 @@ PARTS = (
     ("III · Transfer learning", range(13, 16)),
     ("IV · Sequences and language", range(16, 21)),
     ("V · Practice", range(21, 27)),
+    ("VI · Further topics", range(27, 39)),  # shown as soon as there is one
 )
 # What to read when there is less time, or one interest.
 PATHS = (
@@ -58,7 +58,7 @@ def read_lesson(path):
         ValueError: when one of the three is missing; the message names the notebook.
     """
     path = Path(path)
-    cells = nbformat.read(path, as_version=4).cells
+    cells = read(path).cells
     lines = cells[0].source.splitlines() if cells else []
     title = re.fullmatch(r"# (\d\d) · (.+)", lines[0]) if lines else None
     question = re.fullmatch(r"\*([^*]+\?)\*", lines[2]) if len(lines) > 2 else None

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import ast
 import base64
+import hashlib
 import io
+import itertools
 import linecache
 import os
 import re
@@ -25,8 +27,15 @@ SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("[0-9][0-9]_*.ipynb")
 
 
 def read(path):
-    """The notebook as nbformat's structure, version 4."""
-    return nbformat.read(path, as_version=4)
+    """The notebook as nbformat's structure, version 4, exactly as it was saved: nbformat.read repairs ids at random."""
+    return nbformat.v4.reads(Path(path).read_text(encoding="utf-8"))
+
+
+def write(notebook, path):
+    """Saves a notebook; a file that is there already is replaced in one step."""
+    part = path.with_suffix(".part")
+    part.write_text(nbformat.v4.writes(notebook) + "\n", encoding="utf-8")
+    os.replace(part, path)
 
 
 def code_cells(notebook):
@@ -66,7 +75,7 @@ def definitions(path):
 
 
 def execute(path):
-    """Runs a notebook from a fresh kernel and saves it in place with its outputs, normalised.
+    """Runs a notebook from a fresh kernel and saves it in place with its outputs, normalized.
 
     Args:
         path: a notebook.
@@ -86,9 +95,7 @@ def execute(path):
     ).execute()
     seconds = time.perf_counter() - start
     slowest = max(_cell_seconds(cell) for cell in code_cells(notebook))
-    part = path.with_suffix(".part")
-    nbformat.write(normalise(notebook), part)
-    os.replace(part, path)
+    write(normalize(notebook), path)
     return seconds, slowest
 
 
@@ -103,16 +110,20 @@ def _cell_seconds(cell):
     return (end - begin).total_seconds()
 
 
-def normalise(notebook):
-    """Keeps what a reader sees and drops what differs between machines and runs: metadata, ids, empty outputs."""
+def normalize(notebook):
+    """Keeps what a reader sees and drops what differs between machines and runs: metadata, addresses, empty outputs.
+
+    A cell keeps its id, so that a change of one cell is a change of one cell in the diff.
+    """
+    notebook.nbformat, notebook.nbformat_minor = 4, 5  # the first version with ids
     notebook.metadata = nbformat.from_dict(
         {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},
         }
     )
-    for number, cell in enumerate(notebook.cells, start=1):
-        cell.id = f"cell-{number:02d}"
+    _complete_ids(notebook.cells)
+    for cell in notebook.cells:
         cell.metadata = nbformat.from_dict({key: cell.metadata[key] for key in ("tags",) if key in cell.metadata})
         if cell.cell_type == "code":
             cell.outputs = [output for output in _joined(cell.outputs) if not _is_empty(output)]
@@ -126,8 +137,30 @@ def normalise(notebook):
     return notebook
 
 
+def bad_ids(cells):
+    """Positions of the cells whose id is missing, not valid, or that of a cell before them."""
+    seen, bad = set(), []
+    for position, cell in enumerate(cells):
+        if not re.fullmatch(r"[\w-]{1,64}", cell.get("id") or "", re.ASCII) or cell.id in seen:
+            bad.append(position)
+        else:
+            seen.add(cell.id)
+    return bad
+
+
+def _complete_ids(cells):
+    """Gives cells without a valid id of their own a new one, made from their source."""
+    bad = bad_ids(cells)
+    taken = {cell.id for position, cell in enumerate(cells) if position not in bad}
+    for position in bad:
+        digest = hashlib.sha256(cells[position].source.encode()).hexdigest()[:8]
+        names = (digest if count == 1 else f"{digest}-{count}" for count in itertools.count(1))
+        cells[position].id = next(name for name in names if name not in taken)
+        taken.add(cells[position].id)
+
+
 def _smaller(png):
-    """A picture without the alpha channel nobody sees; drawings, which have few colours, with a palette.
+    """A picture without the alpha channel nobody sees; drawings, which have few colors, with a palette.
 
     Matplotlib's PNGs would make a notebook with photographs three times as large.
     """
