@@ -4,6 +4,7 @@ Each mistake comes with a word of the hint that it should get.
 """
 
 import numpy as np
+import tensorflow as tf
 from sklearn.metrics import f1_score
 
 RNG = np.random.default_rng(0)
@@ -39,12 +40,12 @@ def xor(**changed):
     return tuple((tent | changed).values())
 
 
-def adagrad(start=0.1, keeps=True, sign=-1, extra=1.0):
+def adagrad(start=0.1, keeps=True, sign=-1, extra=1.0, epsilon=1e-7):
     def written(w, g, memory, t, rate):
         v = memory.get("sum", start) + g * g
         if keeps:
             memory["sum"] = v
-        return w + sign * extra * rate * g * (v + 1e-7) ** -0.5
+        return w + sign * extra * rate * g * (v + epsilon) ** -0.5
 
     return written
 
@@ -61,17 +62,27 @@ def by_length(gradients, limit):
 BY_NUMBER = each(lambda g, limit: np.clip(g, -limit, limit))
 
 
-def clipped(clip=BY_NUMBER, sign=1, loss_of=lambda before, after: before):
+def clipped(clip=BY_NUMBER, sign=1, loss_of=lambda before, after: before, training=True, swapped=False):
     def written(network, loss_function, optimizer, x, y, limit):
-        W, b = network.get_weights()
-        before = float(loss_function(y, network(x)))
-        error = x @ W + b - y
-        gradients = [2 * x.T @ error / len(x), 2 * error.mean(axis=0)]
-        gradients = [sign * np.float32(g) for g in clip(gradients, limit)]
-        optimizer.apply(gradients, network.trainable_variables)
-        return loss_of(before, float(loss_function(y, network(x))))
+        with tf.GradientTape() as tape:
+            outputs = network(x, training=training)
+            before = loss_function(outputs, y) if swapped else loss_function(y, outputs)
+        variables = network.trainable_variables
+        gradients = clip([g.numpy() for g in tape.gradient(before, variables)], limit)
+        optimizer.apply_gradients([(tf.constant(sign * g), v) for g, v in zip(gradients, variables, strict=True)])
+        return loss_of(float(before), float(loss_function(y, network(x))))
 
     return written
+
+
+def clipped_by_formula(network, loss_function, optimizer, x, y, limit):
+    """Right for one dense layer and squared errors only."""
+    W, b = network.get_weights()[-2:]
+    error = x @ W + b - y
+    gradients = [2 * x.T @ error / len(x), 2 * error.mean(axis=0)]
+    optimizer.apply([np.clip(g, -limit, limit).astype("float32") for g in gradients], network.trainable_variables[-2:])
+    network(x, training=True)
+    return np.mean(error**2)
 
 
 def macro_f1_with(average="macro", **settings):
@@ -85,6 +96,11 @@ def macro_f1_with(average="macro", **settings):
 def f1_with_nan(labels, predictions, num_classes):
     precision = [np.mean(labels[predictions == k] == k) if k in predictions else np.nan for k in range(num_classes)]
     return np.mean(precision)
+
+
+def exchanged_at_the_end(losses, patience):
+    run, best = early_stopping(since=1)(losses, patience)
+    return (best, run) if run == len(losses) and run - best < patience else (run, best)
 
 
 def early_stopping(since=0, strict=True, late=0, best_of=None):
@@ -130,6 +146,16 @@ ANOTHER_WAY = {
     "05.clipped_step": clipped(),
     "05.shifted_digits": {**SHIFTED, 6: 0.2},
     "04.largest_rates": {1: 3.75, 2: 1.9, 10: np.float64(0.381), 50: 0.0755},
+}
+
+UNUSUAL_WAYS = {
+    "04.adagrad": [lambda *given: np.float32(adagrad()(*given))],
+    "05.shifted_digits": [SHIFTED | {0: 0.94, 1: 0.943}],  # a pixel may gain a little by chance
+    "06.find_the_leaks": [
+        dict.fromkeys(["column 3", "patients in both"]).keys(),
+        {"column 3": True, "patients in both": True, "rows twice": False},
+        np.array(["column 3", "patients in both"]),
+    ],
 }
 
 MISTAKES = {
@@ -196,6 +222,9 @@ MISTAKES = {
         (adagrad(keeps=False), "forgotten"),
         (adagrad(sign=1), "against the gradient"),
         (adagrad(extra=2.0), "v = v + g²"),
+        (adagrad(start=0.0, epsilon=0.0), "nan"),
+        (adagrad(epsilon=0.0), "under the root"),
+        (adagrad(epsilon=-1e-7), "under the root"),
         (lambda w, g, memory, t, rate: w.sum(), "new w, of shape"),
     ],
     "04.largest_rates": [
@@ -223,6 +252,10 @@ MISTAKES = {
         (clipped(loss_of=lambda before, after: after), "before the step"),
         (clipped(loss_of=lambda before, after: None), "return the loss"),
         (clipped(loss_of=lambda before, after: [before, after]), "one number"),
+        (clipped(training=False), "training=True"),
+        (clipped(training=None), "training=True"),
+        (clipped(swapped=True), "targets first"),
+        (clipped_by_formula, "linear network"),
     ],
     "05.shifted_digits": [
         ({0: 0.95, 1: 0.9}, "the shifts 0, 1, 2, 3 and 4"),
@@ -273,6 +306,7 @@ MISTAKES = {
         (early_stopping(since=1, best_of=lambda losses: len(losses) - 1), "the lowest loss so far"),
         (lambda losses, patience: (1, 1), "Count epochs since"),
         (lambda losses, patience: 3, "two numbers"),
+        (exchanged_at_the_end, "exchanged"),
     ],
     "07.combined_tricks": [
         ({"plain": [0.87, 0.88, 0.87]}, "give a dictionary"),
@@ -294,6 +328,7 @@ MISTAKES = {
         (skip_gradient(dx_of=lambda x, W, dy: dy + dy @ W.T), "slope of ReLU"),
         (skip_gradient(dx_of=lambda x, W, dy: dy + (dy @ W) * (x > 0)), "transposed"),
         (skip_gradient(dx_of=lambda x, W, dy: (dy + dy @ W.T) * (x > 0)), "path through W only"),
+        (skip_gradient(dx_of=lambda x, W, dy: dy + (dy @ W.T) * (x >= 0)), "exactly 0"),
         (skip_gradient(dx_of=lambda x, W, dy: -dy), "two paths"),
         (skip_gradient(dx_of=lambda x, W, dy: dy.T), "dx has shape"),
         (skip_gradient(dw_of=lambda x, dy: x.T @ dy), "not x"),

@@ -3,6 +3,7 @@
 Each mistake comes with a word of the hint that it should get.
 """
 
+from fractions import Fraction
 from functools import partial
 
 import numpy as np
@@ -66,17 +67,27 @@ def column_by_column(largest=lambda column: np.abs(column).max(), top=127, turn=
     return run
 
 
-def smallest_by_sets(first, second, places, largest, start=1, any_of=False, miss=None, largest_first=False):
+def smallest_by_sets(
+    first, second, places, largest, start=1, any_of=False, miss=None, largest_first=False, half=Fraction(1, 2), more=0
+):
     """All fractions that round to each number, by exact counting."""
-    from fractions import Fraction
+    largest += more
 
     def of(printed):
-        half = Fraction(1, 2 * 10**places) + Fraction(1, 10**12)
+        off = half / 10**places + Fraction(1, 10**12)
         target = Fraction(str(printed))
-        return {n for n in range(start, largest + 1) if abs(Fraction(round(target * n), n) - target) <= half}
+        return {n for n in range(start, largest + 1) if abs(Fraction(round(target * n), n) - target) <= off}
 
     common = of(first) | of(second) if any_of else of(first) & of(second)
     return (max(common) if largest_first else min(common)) if common else miss
+
+
+def smallest_by_rounding(first, second, places, largest):
+    """Rounds each fraction to the places, and compares."""
+    for n in range(1, largest + 1):
+        printed = {round(k / n, places) for k in range(n + 1)}
+        if {round(first, places), round(second, places)} <= printed:
+            return n
 
 
 SEEDS = [0.97, 0.972, 0.968, 0.971, 0.969]
@@ -105,6 +116,8 @@ ANOTHER_WAY = {
     "26.smallest_test_set": smallest_by_sets,
     "26.your_claim": CLAIM,
 }
+
+UNUSUAL_WAYS = {"26.smallest_test_set": [smallest_by_rounding]}
 
 MISTAKES = {
     "21.grid_hours": [
@@ -147,6 +160,7 @@ MISTAKES = {
         (cover(in_place=True), "has changed"),
         (cover(difference=False, sign=-1), "subtract"),
         (cover(batch=False), "batch"),
+        (lambda score, image, size, value: cover()(score, image, 2, value), "shape (3, 1) for 9 x 3"),
         (lambda score, image, size, value: image, "one number for each square"),
     ],
     "22.find_the_shortcut": [
@@ -200,6 +214,7 @@ MISTAKES = {
         (column_by_column(kind="int32"), "int8"),
         (column_by_column(turn=np.trunc), "round"),
         (lambda W: W, "return the integers"),
+        (lambda W: (column_by_column()(W)[0], column_by_column()(np.c_[W, W])[1][:4]), "shape (2,)"),
     ],
     "24.the_cliff": [
         ({"share": 0.9}, "give"),
@@ -238,6 +253,11 @@ MISTAKES = {
         (partial(smallest_by_sets, start=100), "a smaller number"),
         (lambda first, second, places, largest: 7, "must round"),
         (lambda first, second, places, largest: 7.5, "whole"),
+        (partial(smallest_by_sets, more=-1), "`largest` itself"),
+        (partial(smallest_by_sets, more=1), "return None"),
+        (partial(smallest_by_sets, half=Fraction(1)), "only one of the two"),
+        (partial(smallest_by_sets, half=Fraction(3, 4)), "only one of the two"),
+        (partial(smallest_by_sets, half=Fraction(5, 9)), "only one of the two"),
     ],
     "26.your_claim": [
         ({"claim": "it is good"}, "give"),

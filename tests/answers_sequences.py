@@ -3,6 +3,7 @@
 Each mistake comes with a word of the hint that it should get.
 """
 
+import keras
 import numpy as np
 
 
@@ -57,6 +58,42 @@ def loss_with_a_loop(logits, truth, real, count=lambda real: real.sum(), ignore=
     return total / count(real)
 
 
+def first_words(vectors, tokens):
+    """Counts the words, and takes as many vectors from the front."""
+    counts = (tokens != 0).sum(axis=1)
+    return np.array([row[:count].mean(axis=0) for row, count in zip(vectors, counts, strict=True)])
+
+
+def up_to_the_first_padding(vectors, tokens):
+    counts = [list(row).index(0) if 0 in row else len(row) for row in tokens]
+    return np.array([row[:count].sum(axis=0) / max(count, 1) for row, count in zip(vectors, counts, strict=True)])
+
+
+def softmax(z):
+    exponentials = np.exp(z)
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+def shares_with(scores, softmax):
+    return softmax(np.where(np.tri(len(scores), dtype=bool), scores, -np.inf))
+
+
+def real_in_front(logits, truth, real):
+    return loss_with_a_loop(logits, truth, np.arange(real.shape[1]) < real.sum(axis=1, keepdims=True))
+
+
+def loss_with_epsilon(logits, truth, real):
+    p = softmax(logits - logits.max(axis=-1, keepdims=True))
+    of_truth = np.take_along_axis(p, truth[..., None], axis=-1)[..., 0]
+    return -(np.log(of_truth + 1e-12) * real).sum() / real.sum()
+
+
+def loss_below_the_largest(logits, truth, real):
+    p = softmax(logits - logits.max())
+    of_truth = np.take_along_axis(p, truth[..., None], axis=-1)[..., 0]
+    return -(np.log(of_truth) * real).sum() / real.sum()
+
+
 LONG = "a good film that is not too long"
 
 
@@ -76,10 +113,18 @@ ANOTHER_WAY = {
     "18.one_word": {"before": LONG, "after": LONG.replace("good", "dull"), "probs": [0.6, 0.49]},
     "19.three_keys": 16.36,
     "19.causal_shares": shares_row_by_row,
-    "19.quadratic": {100: 0.2, 500: 0.5, 1000: 1.4, 2000: 5},
+    "19.quadratic": {100: 0.2, 500: 0.6, 1000: 2.0, 2000: 9},
     "20.masks": 24.0,
     "20.masked_loss": lambda logits, truth, real: loss_with_a_loop(logits, truth, real),
     "20.pieces_per_word": {200: 3.2, 500: 2.4, 4000: 1.4, 10_000: 1.1},
+}
+
+UNUSUAL_WAYS = {
+    "18.masked_mean": [
+        lambda vectors, tokens: np.einsum("ntd,nt->nd", vectors, tokens > 0) / np.c_[(tokens > 0).sum(axis=1)].clip(1)
+    ],
+    "19.causal_shares": [lambda scores: shares_with(scores, lambda z: np.asarray(keras.ops.softmax(z)))],
+    "19.quadratic": [{512: 0.6, 1024: 2.0, 2048: 9.0, 4096: 40.0}],
 }
 
 MISTAKES = {
@@ -122,6 +167,7 @@ MISTAKES = {
         (minimal_gated(after=True), "before W_h"),
         (minimal_gated(squeeze=lambda z: z), "lacks its tanh"),
         (lambda x, h, gate, content: x, "shape of h"),
+        (lambda x, h, gate, content: np.resize(minimal_gated()(x, h, gate, content), (6, 4)), "this has (6, 4)"),
         (lambda x, h, gate, content: h, "line by line"),
     ],
     "17.honest_forecast": [
@@ -147,6 +193,9 @@ MISTAKES = {
         (changed(mean_of_words, count=len), "nan"),
         (changed(mean_of_words, keep=lambda numbers: numbers == 1), "not 0"),
         (lambda vectors, tokens: vectors.mean(axis=2), "one vector"),
+        (first_words, "in front of the words"),
+        (up_to_the_first_padding, "may stand anywhere"),
+        (lambda vectors, tokens: mean_of_words(vectors, tokens[:, :5], count=len), "nan"),
     ],
     "18.one_word": [
         ({"before": LONG}, "give"),
@@ -169,7 +218,11 @@ MISTAKES = {
         (changed(shares_row_by_row, last=lambda i: 5), "words after it"),
         (changed(shares_row_by_row, before=False), "no longer sum"),
         (changed(shares_row_by_row, last=lambda i: i + 2), "too many"),
-        (changed(shares_row_by_row, stable=False), "overflow"),
+        (changed(shares_row_by_row, stable=False), "largest score that it may see"),
+        (lambda scores: np.nan_to_num(shares_with(scores, softmax)), "wrong for scores of 1000"),
+        (lambda scores: shares_with(np.clip(scores, -50, 50), softmax), "wrong for scores of 1000"),
+        (lambda scores: shares_with(scores - scores.max(), softmax), "wrong for scores of 1000"),
+        (lambda scores: shares_row_by_row(np.where(scores == 0, -np.inf, scores)), "exactly 0|-inf"),
         (changed(shares_row_by_row, normalise=False), "-inf"),
         (lambda scores: shares_row_by_row(scores[::-1, ::-1])[::-1, ::-1], "other triangle"),
         (lambda scores: scores[0], "shape"),
@@ -177,7 +230,8 @@ MISTAKES = {
     "19.quadratic": [
         ({512: 1.0}, "four lengths"),
         ({64: 1, 128: 2, 256: 4, 512: 16}, "2,000"),
-        ({512: 1e-6, 1024: 3e-6, 2048: 1e-5, 4096: 4e-5}, "not seconds"),
+        ({512: 6e-4, 1024: 2e-3, 2048: 9e-3, 4096: 0.04}, "give milliseconds"),
+        ({512: 600, 1024: 2000, 2048: 9000, 4096: 40_000}, "give milliseconds"),
         ({512: 1, 1024: 1.1, 2048: 1.3, 4096: 2}, "longer rows"),
         ({512: 1, 1024: 1.1, 2048: 1.3, 4096: 90}, "more runs"),
         ({512: 1, 1024: 1.1, 2048: -1.3, 4096: 90}, "positive"),
@@ -189,7 +243,11 @@ MISTAKES = {
         (changed(loss_with_a_loop, count=lambda real: 1), "sum"),
         (changed(loss_with_a_loop, count=lambda real: -real.sum()), "sign"),
         (changed(loss_with_a_loop, base=2), "natural"),
-        (changed(loss_with_a_loop, stable=False), "overflow"),
+        (changed(loss_with_a_loop, stable=False), "ln p without p"),
+        (loss_with_epsilon, "ln p without p"),
+        (loss_below_the_largest, "each place's largest"),
+        (lambda *given: np.nan_to_num(loss_below_the_largest(*given)), "each place's largest"),
+        (real_in_front, "anywhere in a row"),
         (lambda logits, truth, real: real, "one number"),
     ],
     "20.pieces_per_word": [

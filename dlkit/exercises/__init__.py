@@ -28,7 +28,9 @@ def checker(name):
 
 
 def check(name, answer):
-    """Shows whether an exercise is solved: `✓`, `✗` with a hint, or `not attempted yet`. Never raises.
+    """Shows whether an exercise is solved: `✓`, `✗` with a hint, or `not attempted yet`.
+
+    Never raises, whatever the answer does, unless you interrupt it.
 
     Args:
         name: the exercise, such as "00.accuracy".
@@ -50,7 +52,7 @@ def verdict(name, answer):
         hint = CHECKERS[name](answer)
     except NotImplementedError:
         return "not attempted yet"
-    except Exception as error:  # whatever the student's code raises is an answer to the student, not a failure
+    except (Exception, SystemExit) as error:  # whatever the student's code raises is an answer, not a failure
         return f"✗ {_where(error, answer)}"
     return "✓ right" if hint is None else f"✗ {hint}"
 
@@ -86,6 +88,8 @@ def _untouched(answer):
 def _where(error, answer):
     if not callable(answer):
         return f"this answer could not be used: {type(error).__name__}: {error}"
+    if isinstance(error, SystemExit):
+        return "your function ends Python with exit(); end the function with `return` instead"
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"your function raised {type(error).__name__}: {error} (line {last.lineno} of {last.name})"
 
@@ -96,10 +100,12 @@ def _load_checkers():
         part1,
         part1_depth,
         part1_judging,
+        part1_regularization,
         part1_training,
         part2,
         part2_networks,
         part3,
+        part3_saving,
         part3_sharing,
         part4,
         part4_attention,

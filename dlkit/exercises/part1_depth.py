@@ -81,6 +81,7 @@ def skip_layer_gradient(student):
     """Gradients of y = x + relu(x) W."""
     rng = np.random.default_rng(8)
     x, W, dy = rng.normal(size=(5, 3)), rng.normal(size=(3, 3)), rng.normal(size=(5, 3))
+    x[0] = 0  # as after another ReLU
     returned = student(x.copy(), W.copy(), dy.copy())
     if not isinstance(returned, (tuple, list)) or len(returned) != 2:
         return "return two arrays: dx, dW"
@@ -98,6 +99,7 @@ def skip_layer_gradient(student):
         "that is the skip's part alone; the other path goes through W and the ReLU": dy,
         "the slope of ReLU is missing: where x is negative, nothing comes back through W": dy + dy @ W.T,
         "W is to be transposed on the way back": dy + (dy @ W) * (x > 0),
+        "where x is exactly 0, the gradient of ReLU is 0: x > 0, not x >= 0": dy + (dy @ W.T) * (x >= 0),
         "ReLU's mask belongs to the path through W only; the skip passes everything": (dy + dy @ W.T) * (x > 0),
     }
     for hint, wrong in hints.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import numpy as np
 from sklearn.metrics import f1_score
 
@@ -87,9 +89,9 @@ def suspicious_split(seed=6):
 @checker("06.find_the_leaks")
 def find_the_leaks(answer):
     """The names of the two leaks of `suspicious_split`."""
-    if not isinstance(answer, (set, list, tuple, frozenset)):
+    if isinstance(answer, str) or not isinstance(answer, Iterable):
         return 'give a set of names, such as {"rows twice"}'
-    found = set(answer)
+    found = {name for name in answer if not isinstance(answer, Mapping) or answer[name]}
     if unknown := sorted(str(name) for name in found - set(_LEAK_NAMES)):
         return f"{unknown[0]} is none of the names: {', '.join(_LEAK_NAMES)}"
     if "rows twice" in found:

@@ -1,6 +1,8 @@
-"""Checkers of notebooks 04, 05 and 07: optimizers, Keras's loop, regularization."""
+"""Checkers of notebooks 04 and 05: optimizers, Keras's loop."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import keras
 import numpy as np
@@ -30,10 +32,11 @@ def two_momentum_steps(answer):
 
 @checker("04.adagrad")
 def adagrad(student):
-    """Five steps on two arrays, each with a memory of its own, as Keras's Adagrad."""
+    """Five steps on two arrays, each with a memory of its own, as Keras's Adagrad; some gradients are 0."""
     rng = np.random.default_rng(4)
     for shape in ((3,), (2, 4)):
         gradients = rng.normal(size=(5, *shape))
+        gradients[..., 0] = 0  # as for a pixel that is black in all images
         start = rng.normal(size=shape)
         w, memory, expected, v = start.copy(), {}, start.copy(), 0.1
         no_start, forgets = start.copy(), start.copy()
@@ -45,6 +48,8 @@ def adagrad(student):
             expected = expected - 0.3 * g / np.sqrt(v + 1e-7)
             no_start = no_start - 0.3 * g / np.sqrt(v - 0.1 + 1e-7)
             forgets = forgets - 0.3 * g / np.sqrt(0.1 + g**2 + 1e-7)
+        if np.isnan(w).any():
+            return "nan: a weight whose gradient was always 0 stays where it is; 0.1 and epsilon keep √ from being 0"
         if np.allclose(w, 2 * start - expected):
             return "the sign: the step goes against the gradient"
         if np.allclose(w, no_start):
@@ -53,6 +58,8 @@ def adagrad(student):
             return "v is forgotten after each step: keep it in memory, and add to what is there"
         if not np.allclose(w, expected):
             return "v = v + g², kept in memory and starting at 0.1; then w − rate·g/√(v + 1e-7)"
+        if np.asarray(w).dtype == float and np.abs(w - expected).max() > 1e-9:
+            return "right to six digits; epsilon, 1e-7, is added to v, under the root"
     return None
 
 
@@ -142,6 +149,26 @@ def clipped_step(student):
             return hint
         if not np.isclose(float(returned), before, rtol=1e-4):
             return f"the loss before the step was {before:.4f}; yours is {float(returned):.4f}"
+    return _in_training_mode(student, x, (y > 0).astype("float32"))
+
+
+def _in_training_mode(student, x, y):
+    """A step of a network with batch normalization, which trains in another way than it predicts."""
+    network = keras.Sequential([keras.Input((3,)), keras.layers.BatchNormalization(), keras.layers.Dense(1)])
+    W = network.get_weights()[4]  # after gamma, beta, moving mean and moving variance; the biases are 0
+
+    def loss(targets, logits):
+        return np.mean(np.logaddexp(0, logits) - targets * logits)
+
+    trained = (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-3) @ W
+    loss_function = keras.losses.BinaryCrossentropy(from_logits=True)
+    found = float(student(network, loss_function, keras.optimizers.SGD(0.1), x, y, 1.0))
+    if np.isclose(found, loss(trained, y), rtol=1e-4):
+        return "a loss function takes the targets first, then the network's outputs"
+    if np.isclose(found, loss(y, x / np.sqrt(1 + 1e-3) @ W), rtol=1e-4) or not np.any(network.get_weights()[2]):
+        return "call network(x, training=True), or layers such as batch normalization and dropout do not train"
+    if not np.isclose(found, loss(y, trained), rtol=1e-4):
+        return "right for a linear network and squared errors only; use the network and the loss function given"
     return None
 
 
@@ -157,70 +184,6 @@ def shifted_digits(answer):
         return f"without a shift it reads {measured[0]:.0%} only; train the network as in the lesson"
     if measured[4] > measured[0] - 0.1:
         return "four pixels cost the MLP more. Shift the test images only, along axis 2, and train on none of them"
-    if sorted(measured, reverse=True) != measured:
+    if any(further > nearer + 0.02 for nearer, further in pairwise(measured)):  # a pixel may gain a little by chance
         return "a longer shift should cost more; look again at which accuracy belongs to which shift"
-    return None
-
-
-@checker("07.l2_step")
-def l2_step(answer):
-    """w = 3, slope 0.5, rate 0.1, penalty 0.01 w^2: one step."""
-    hints = {
-        3 - 0.1 * 0.5: "the penalty has a slope too: 2λw = 0.06",
-        3 - 0.1 * (0.5 + 0.03): "the square brings a factor 2: the slope of λw² is 2λw",
-        3 - 0.1 * (0.5 + 0.09): "that adds the penalty itself; the step needs its slope, 2λw",
-        3 - 0.1 * (0.5 - 0.06): "the penalty pulls towards zero: its slope is added to the other",
-        3 + 0.1 * (0.5 + 0.06): "the step goes against the slope",
-        3 - (0.5 + 0.06): "the learning rate is missing",
-    }
-    return wrong_number(answer, "new_weight", 2.944, hints, "w − rate·(0.5 + 2λw)")
-
-
-@checker("07.early_stopping")
-def early_stopping(student):
-    """(epochs run, best epoch) for curves that stop, that do not, and with equal values."""
-    cases = [
-        ([1.0, 0.8, 0.9, 0.85, 0.7, 0.6], 2, (4, 2)),
-        ([1.0, 0.8, 0.9, 0.85, 0.7, 0.6], 3, (6, 6)),
-        ([0.5, 0.5, 0.5, 0.4], 2, (3, 1)),
-        ([1.0, 0.9, 0.8], 1, (3, 3)),
-        ([1.0, 2.0, 0.5, 2.0, 2.0, 0.1], 2, (5, 3)),
-    ]
-    for losses, patience, right in cases:
-        found = student(list(losses), patience)
-        if not isinstance(found, (tuple, list)) or len(found) != 2:
-            return "return two numbers: epochs run, best epoch"
-        run, best = (int(value) for value in found)
-        if (run, best) == right:
-            continue
-        case = f"losses {losses}, patience {patience}: "
-        if (run, best) == (right[0] - 1, right[1] - 1):
-            return case + "epochs are counted from 1"
-        if run == len(losses) > right[0]:
-            return case + "it goes on too long. An equal loss is no new lowest one, and the count is of epochs in a row"
-        if best != right[1] and run == right[0]:
-            return case + f"the lowest loss so far came in epoch {right[1]}, not {best}"
-        if run == right[0] + 1:
-            return case + "one epoch too many: it stops as soon as `patience` epochs in a row brought nothing new"
-        return (
-            case + f"expected {right}, got {(run, best)}. Count epochs since the lowest loss; a new lowest starts again"
-        )
-    return None
-
-
-@checker("07.combined_tricks")
-def combined_tricks(answer):
-    """{"plain": scores, "mine": scores} over at least three seeds: two points better, with 500 images."""
-    if not isinstance(answer, dict) or not {"plain", "mine"} <= set(answer):
-        return 'give a dictionary with the test accuracies of each seed: {"plain": [...], "mine": [...]}'
-    plain, mine = (np.asarray(answer[name], dtype=float).ravel() for name in ("plain", "mine"))
-    if len(plain) != len(mine) or len(plain) < 3:
-        return f"at least three seeds, the same for both; so far {len(plain)} and {len(mine)}"
-    if max(plain.max(), mine.max()) > 1:
-        return "accuracies lie between 0 and 1; these look like percentages"
-    if len(set(mine.tolist())) == 1 or len(set(plain.tolist())) == 1:
-        return "all seeds give the same number; does each run really start anew, with other images and weights?"
-    gain = 100 * (mine.mean() - plain.mean())
-    if gain < 2:
-        return f"{gain:+.1f} points. Begin with the trick that gained most in the lesson, then add others one at a time"
     return None

@@ -47,17 +47,46 @@ def cutout(student):
     hole = zero.all(axis=-1)
     if not np.array_equal(result[~hole], images[~hole]):
         return "pixels outside the square were changed"
+    return _wrong_squares(hole, 6) or _wrong_places(student)
+
+
+def _wrong_squares(hole, size):
+    """A hint when an image's hole is not one square of size x size; else None."""
     counts = hole.sum(axis=(1, 2))
     if (counts == 0).any():
         return "some images have no hole; every image gets one"
     boxes = [(np.ptp(rows) + 1, np.ptp(columns) + 1) for rows, columns in map(np.nonzero, hole)]
     if any(height * width != count for (height, width), count in zip(boxes, counts, strict=True)):
         return "the hole of an image must be one filled square"
-    if max(counts) != 36 or any(height > 6 or width > 6 for height, width in boxes):
-        return f"a square of 6 x 6 pixels was asked for; the largest hole here has {max(counts)} pixels"
-    places = {tuple(np.argwhere(image)[0]) for image in hole}
-    if len(places) == 1:
+    if max(counts) != size**2 or any(max(box) > size for box in boxes):
+        return f"a square of {size} x {size} pixels was asked for; the largest hole has {max(counts)} pixels"
+    if min(counts) != size**2:
+        return f"a hole has only {min(counts)} pixels: the square must lie inside the image, and touch its edge at most"
+    if len({tuple(np.argwhere(image)[0]) for image in hole}) == 1:
         return "every image has its hole at the same place; draw a place for each image"
+    return None
+
+
+def _wrong_places(student):
+    """A hint unless `rng` draws all 6 x 4 positions of squares of 3 x 3 in 8 x 6 pixels; else None."""
+    images = np.full((600, 8, 6, 1), 7, "uint8")
+
+    def draw(seed):
+        hole = (np.asarray(student(images.copy(), 3, np.random.default_rng(seed))) == 0)[..., 0]
+        return _wrong_squares(hole, 3), [tuple(np.argwhere(image)[0].tolist()) for image in hole]
+
+    hint, places = draw(0)
+    if hint:
+        return f"for images of 8 x 6 pixels and size 3: {hint}"
+    if draw(0)[1] != places:
+        return "the same generator gives other positions; draw them with `rng`"
+    if draw(1)[1] == places:
+        return "another generator gives the same positions; draw them with `rng`"
+    missing = {(row, column) for row in range(6) for column in range(4)} - set(places)
+    if missing:
+        return f"of 24 positions in 8 x 6 pixels {len(missing)} never occur, such as {min(missing)}; any that fits may"
+    if np.any(student(images[:1, :4, :4].copy(), 4, np.random.default_rng(0))):
+        return "a square as large as the image covers all of it"
     return None
 
 
@@ -97,32 +126,49 @@ def vgg_dense_layer(answer):
 
 @checker("12.bottleneck_block")
 def bottleneck_block(student):
-    """A model with the student's block: its layers, then its numbers."""
+    """Models with the student's block at two sizes: their layers, then their numbers."""
+    for shape, width in (((6, 6, 8), 4), ((5, 7, 9), 2)):
+        if hint := _wrong_block(student, shape, width):
+            return hint
+    return None
+
+
+def _wrong_block(student, shape, width):
     import keras
 
-    inputs = keras.Input((6, 6, 8))
-    outputs = student(inputs, 4)
+    channels = shape[-1]
+    inputs = keras.Input(shape)
+    outputs = student(inputs, width)
     if not isinstance(outputs, keras.KerasTensor):
         return f"return the Keras tensor of the result; this is {type(outputs).__name__}"
     if outputs.shape != inputs.shape:
         return f"from shape {inputs.shape} the block should lead to the same shape; this one leads to {outputs.shape}"
     model = None if outputs is inputs else keras.Model(inputs, outputs)
-    convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)] if model else []
+    layers = list(_layers(model)) if model else []
+    convolutions = [layer for layer in layers if isinstance(layer, keras.layers.Conv2D)]
     found = [(layer.kernel_size[0], layer.filters) for layer in convolutions]
-    if found != [(1, 4), (3, 4), (1, 8)]:
-        return f"expected kernels and channels (1, 4), (3, 4), (1, 8) for width 4 and 8 channels in x; found {found}"
+    wanted = [(1, width), (3, width), (1, channels)]
+    if found != wanted:
+        told = f"expected kernels and channels {', '.join(map(str, wanted))} for width {width}"
+        return f"{told} and {channels} channels in x; found {found}"
     if any(layer.use_bias for layer in convolutions):
         return "the convolutions have biases; the normalisation after each has its own, so use_bias=False"
-    count = sum(isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers)
+    count = sum(isinstance(layer, keras.layers.BatchNormalization) for layer in layers)
     if count != 3:
         return f"batch normalisation follows each of the three convolutions; found {count}"
-    return _wrong_numbers(model)
+    return _wrong_numbers(model, shape, width)
 
 
-def _wrong_numbers(model):
+def _layers(model):
+    """All layers, those of models inside too."""
+    for layer in model.layers:
+        yield from _layers(layer) if hasattr(layer, "layers") else [layer]
+
+
+def _wrong_numbers(model, shape, width):
     """Compares with the right block, and with typical wrong ones, under the same random weights."""
     rng = np.random.default_rng(0)
-    images = rng.normal(size=(2, 6, 6, 8)).astype("float32")
+    images = rng.normal(size=(2, *shape)).astype("float32")
     weights = [
         0.3 * rng.normal(size=values.shape) if values.ndim == 4 else rng.uniform(0.5, 1.5, values.shape)
         for values in model.get_weights()
@@ -141,19 +187,19 @@ def _wrong_numbers(model):
         "ReLU is missing between the convolutions": {"inner": False},
     }
     for hint, options in variants.items():
-        if np.allclose(theirs, result(_bottleneck(**options)), rtol=1e-4, atol=1e-4):
+        if np.allclose(theirs, result(_bottleneck(shape, width, **options)), rtol=1e-4, atol=1e-4):
             return hint
     return "layers and shapes are right, the numbers are not; is each step applied to the result of the one before?"
 
 
-def _bottleneck(*, shortcut=True, last=True, early=False, inner=True):
+def _bottleneck(shape, width, *, shortcut=True, last=True, early=False, inner=True):
     from keras import Input, Model, layers
 
-    x = y = Input((6, 6, 8))
-    for kernel, channels in ((1, 4), (3, 4), (1, 8)):
+    x = y = Input(shape)
+    for kernel, channels, activated in ((1, width, inner), (3, width, inner), (1, shape[-1], early)):
         y = layers.Conv2D(channels, kernel, padding="same", use_bias=False)(y)
         y = layers.BatchNormalization()(y)
-        y = layers.ReLU()(y) if (early if channels == 8 else inner) else y
+        y = layers.ReLU()(y) if activated else y
     y = layers.Add()([x, y]) if shortcut else y
     return Model(x, layers.ReLU()(y) if last else y)
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import numpy as np
 
 from dlkit.exercises import checker, wrong_number
@@ -120,54 +117,6 @@ def trained_parameters(answer):
     }
     otherwise = "3·3 weights for each of 256 channels, then 1·1 from 256 to 256, then the head"
     return wrong_number(answer, "trained_parameters", right, hints, otherwise)
-
-
-@checker("14.remembered")
-def remembered(student):
-    """Computes once, reads afterwards, and leaves no half file behind."""
-    inputs, asked = np.arange(12.0).reshape(6, 2), []
-
-    def compute(values):
-        asked.append(len(values))
-        return values[:, :1] * 2
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "kept" / "features.npy"
-        path.parent.mkdir()
-        first = student(compute, inputs, path)
-        if first is None:
-            return "your function returns nothing; is the `return` missing?"
-        if np.shape(first) != (6, 1) or not np.allclose(first, inputs[:, :1] * 2):
-            return "the first call should return compute(inputs)"
-        if not path.exists():
-            return f"nothing was kept at `path`; found {[found.name for found in path.parent.iterdir()]}"
-        times = len(asked)
-        second = student(compute, inputs, path)
-        if len(asked) > times:
-            return "the second call computed again; look first whether the file is there"
-        if not np.allclose(second, first):
-            return "the second call returned other numbers than the first"
-        return _after_a_stop(student, inputs, path.with_name("other.npy"))
-
-
-def _after_a_stop(student, inputs, path):
-    """What is at `path` when writing stops in the middle, as the power may."""
-    written = np.save
-
-    def stopped(file, *arguments, **options):
-        written(file, *arguments, **options)  # a file that is there, but that nobody said was whole
-        raise KeyboardInterrupt
-
-    np.save = stopped
-    try:
-        student(lambda values: values, inputs, path)
-    except KeyboardInterrupt:
-        pass
-    finally:
-        np.save = written
-    if path.exists():
-        return "stopped while it writes, it leaves half a file under the right name: write beside, then os.replace"
-    return None
 
 
 @checker("14.two_folders")

@@ -63,11 +63,14 @@ def distillation_loss(student):
     ]
     if not np.isclose(found, 9 * soft.mean(), rtol=1e-4):
         return next((hint for value, hint in hints if np.isclose(found, value, rtol=1e-4)), "T² · mean of Σ p log(p/q)")
+    ours, theirs = 300 * ours + [[0], [0], [0], [-4000], [0], [4000]], 300 * theirs  # some rows far below the others
     with np.errstate(all="ignore"):
-        if not np.isfinite(student(np.array([[1000.0, 0.0]]), np.array([[0.0, 1000.0]]), 1.0)):
-            return (
-                "right, but logits of 1000 overflow it: subtract each row's largest logit first, work with logarithms"
-            )
+        large = student(ours, theirs, 2.0)
+    if not np.isclose(large, 4 * rows(theirs / 2, ours / 2).mean(), rtol=1e-4):
+        return (
+            f"right for small logits, but logits of 1000 give {large:.4g}: "
+            "first subtract each row's largest logit, and compute log p without p"
+        )
     return None
 
 

@@ -107,10 +107,15 @@ def cell(answer):
 
 @checker("17.mgu_step")
 def mgu_step(student):
-    """One step of the minimal gated unit."""
+    """One step of the minimal gated unit, at two sizes."""
+    return _wrong_step(student, 6, 3, 4) or _wrong_step(student, 1, 5, 2)
+
+
+def _wrong_step(student, n, inputs, units):
     rng = np.random.default_rng(0)
-    x, h = rng.normal(size=(6, 3)), rng.normal(size=(6, 4))
-    gate, content = ([rng.normal(size=shape) for shape in ((3, 4), (4, 4), (4,))] for _ in range(2))
+    x, h = rng.normal(size=(n, inputs)), rng.normal(size=(n, units))
+    shapes = ((inputs, units), (units, units), (units,))
+    gate, content = ([rng.normal(size=shape) for shape in shapes] for _ in range(2))
     found = student(x, h, gate, content)
     if found is None:
         return "your function returns nothing; is the `return` missing?"

@@ -27,28 +27,38 @@ def idf(answer):
 
 @checker("18.masked_mean")
 def masked_mean(student):
-    """Mean of the vectors at places whose token is not 0."""
+    """Mean of the vectors at places whose token is not 0, wherever the padding stands."""
     rng = np.random.default_rng(0)
-    tokens = np.array([[3, 1, 2, 0, 0], [5, 0, 0, 0, 0], [1, 2, 3, 4, 5]])
-    vectors = rng.normal(size=(3, 5, 4))
-    found = student(vectors.copy(), tokens.copy())
-    if found is None:
-        return "your function returns nothing; is the `return` missing?"
-    if np.shape(found) != (3, 4):
-        return f"one vector for each text, shape (3, 4) here; this has {np.shape(found)}"
+    behind = [[3, 1, 2, 0, 0], [5, 0, 0, 0, 0], [1, 2, 3, 4, 5]]
+    anywhere = [[0, 0, 0, 7], [0, 1, 0, 2], [4, 3, 0, 0], [0, 0, 1, 1]]
+    for tokens, d in ((np.array(behind), 4), (np.array(anywhere), 3)):
+        vectors = rng.normal(size=(*tokens.shape, d))
+        found = student(vectors.copy(), tokens.copy())
+        if found is None:
+            return "your function returns nothing; is the `return` missing?"
+        if np.shape(found) != (len(tokens), d):
+            return f"one vector for each text, shape ({len(tokens)}, {d}) here; this has {np.shape(found)}"
+        if hint := _wrong_mean(found, vectors, tokens):
+            return hint
+    with np.errstate(all="ignore"):
+        empty = np.asarray(student(vectors.copy(), np.where([[1], [0], [1], [0]], tokens, 0)))
+    return None if np.all(empty[1::2] == 0) else "right, but a row without any word should give zeros, not nan"
+
+
+def _wrong_mean(found, vectors, tokens):
     rows = [row[numbers != 0] for row, numbers in zip(vectors, tokens, strict=True)]
+    if np.allclose(found, [row.mean(axis=0) for row in rows]):
+        return None
+    first = [row[: len(real)].mean(axis=0) for row, real in zip(vectors, rows, strict=True)]
     hints = [
         (vectors.mean(axis=1), "padding is still in the mean"),
-        ([row.sum(axis=0) / 5 for row in rows], "divide by the number of words, not by the length of the row"),
+        ([row.sum(axis=0) / tokens.shape[1] for row in rows], "divide by the number of words, not by the row's length"),
         ([row.sum(axis=0) for row in rows], "that is the sum; divide by the number of words"),
         ([row.max(axis=0) for row in rows], "the mean, not the maximum"),
+        (first, "padding may stand in front of the words and between them: look at each token"),
     ]
-    if not np.allclose(found, [row.mean(axis=0) for row in rows]):
-        fits = (hint for value, hint in hints if np.allclose(found, value))
-        return next(fits, "sum the vectors where the token is not 0, divide by how many there are")
-    with np.errstate(all="ignore"):
-        empty = np.asarray(student(vectors[:1].copy(), np.zeros((1, 5), int)))
-    return None if np.all(empty == 0) else "right, but a row without any word should give zeros, not nan"
+    fits = (hint for value, hint in hints if np.allclose(found, value))
+    return next(fits, "sum the vectors where the token is not 0, divide by how many there are; 0 may stand anywhere")
 
 
 @checker("18.one_word")

@@ -47,34 +47,47 @@ def integrated_linear(answer):
 
 @checker("22.occlude")
 def occlude(student):
-    """Against sums that are known, with an image that must stay as it was."""
+    """Against sums that are known, at two sizes, with an image that must stay as it was."""
+    for shape, size in (((6, 8, 2), 2), ((9, 3, 1), 3)):
+        if hint := _wrong_falls(student, shape, size):
+            return hint
+    return None
+
+
+def _wrong_falls(student, shape, size):
     rng = np.random.default_rng(0)
-    weights, image = rng.normal(size=(6, 8, 2)), rng.uniform(1, 9, (6, 8, 2))
+    weights, image = rng.normal(size=shape), rng.uniform(1, 9, shape)
 
     def score(images):
         if np.ndim(images) != 4:
             raise ValueError(f"score takes a batch of images, four dimensions; this has {np.ndim(images)}: image[None]")
         return (np.asarray(images) * weights).sum(axis=(1, 2, 3))
 
-    before = image.copy()
-    found = student(score, image, 2, 5.0)
+    before, table = image.copy(), (shape[0] // size, shape[1] // size)
+    found = student(score, image, size, 5.0)
     if found is None:
         return "your function returns nothing; is the `return` missing?"
     if not np.array_equal(image, before):
         return "the image itself has changed: cover a copy"
-    if np.shape(found) != (3, 4):
-        return f"one number for each square: shape (3, 4) for 6 x 8 pixels and size 2; this has {np.shape(found)}"
-    fall = ((image - 5.0) * weights).reshape(3, 2, 4, 2, 2).sum(axis=(1, 3, 4))
-    left = score(image[None])[0] - fall
-    zeros = (image * weights).reshape(3, 2, 4, 2, 2).sum(axis=(1, 3, 4))
-    hints = [
-        (-fall, "before minus after: a fall is positive"),
-        (left, "those are the scores of the covered images; subtract them from the score of the image"),
-        (zeros, "cover with `fill`, not with 0"),
-        (np.cumsum(fall).reshape(3, 4), "each square is covered alone: begin with a new copy for each"),
-    ]
+    if np.shape(found) != table:
+        told = f"shape {table} for {shape[0]} x {shape[1]} pixels and size {size}"
+        return f"one number for each square: {told}; this has {np.shape(found)}"
+
+    def sums(values):
+        return values.reshape(table[0], size, table[1], size, -1).sum(axis=(1, 3, 4))
+
+    fall = sums((image - 5.0) * weights)
     if np.allclose(found, fall):
         return None
+    hints = [
+        (-fall, "before minus after: a fall is positive"),
+        (
+            score(image[None])[0] - fall,
+            "those are the scores of the covered images; subtract them from the score of the image",
+        ),
+        (sums(image * weights), "cover with `fill`, not with 0"),
+        (np.cumsum(fall).reshape(table), "each square is covered alone: begin with a new copy for each"),
+    ]
     return next((hint for wrong, hint in hints if np.allclose(found, wrong)), "square by square: score − score covered")
 
 

@@ -32,35 +32,46 @@ def scale_and_zero(answer):
 
 @checker("24.symmetric")
 def symmetric(student):
-    """Against the formula, with a column of zeros."""
-    rng = np.random.default_rng(0)
-    W = rng.normal(size=(7, 4)) * (1, 10, 0.1, 0)
+    """Against the formula, at two sizes, with a column of zeros."""
+    for inputs, factors in ((7, (1, 10, 0.1, 0)), (4, (5, 0))):
+        if hint := _wrong_integers(student, np.random.default_rng(0).normal(size=(inputs, len(factors))) * factors):
+            return hint
+    return None
+
+
+def _wrong_integers(student, W):
+    """For weights whose last column is 0."""
+    outputs = W.shape[1]
     before = W.copy()
     found = student(W)
     if found is None:
         return "your function returns nothing; is the `return` missing?"
-    if len(found) != 2 or np.shape(found[0]) != W.shape or np.shape(found[1]) != (4,):
-        return f"return the integers, shape {W.shape}, and the scales, shape (4,)"
+    if len(found) != 2 or np.shape(found[0]) != W.shape or np.shape(found[1]) != (outputs,):
+        return f"return the integers, shape {W.shape}, and the scales, shape ({outputs},)"
     if not np.array_equal(W, before):
         return "the weights themselves have changed: work on a copy"
     integers, scales = np.asarray(found[0]), np.asarray(found[1])
-    if not np.isfinite(scales).all() or scales[3] != 1:
+    if not np.isfinite(scales).all() or scales[-1] != 1:
         return "the column of zeros: its scale is 1"
-    right = np.append(np.abs(W[:, :3]).max(axis=0) / 127, 1.0)
+    right = np.append(np.abs(W[:, :-1]).max(axis=0) / 127, 1.0)
     hints = [
-        (np.full(4, np.abs(W).max() / 127), "each column has its own scale"),
-        (np.append(np.abs(W[:, :3]).max(axis=0) / 128, 1), "the largest becomes 127, not 128"),
-        (np.append(W[:, :3].max(axis=0) / 127, 1), "the largest *absolute* weight"),
-        (np.append(np.ptp(W[:, :3], axis=0) / 255, 1), "symmetric: from −max|w| to max|w|, not from least to greatest"),
+        (np.full(outputs, np.abs(W).max() / 127), "each column has its own scale"),
+        (np.append(np.abs(W[:, :-1]).max(axis=0) / 128, 1), "the largest becomes 127, not 128"),
+        (np.append(W[:, :-1].max(axis=0) / 127, 1), "the largest *absolute* weight"),
+        (
+            np.append(np.ptp(W[:, :-1], axis=0) / 255, 1),
+            "symmetric: from −max|w| to max|w|, not least to greatest",
+        ),
     ]
     if not np.allclose(scales, right):
-        fits = (hint for wrong, hint in hints if np.allclose(scales[:3], wrong[:3]))
+        fits = (hint for wrong, hint in hints if np.allclose(scales[:-1], wrong[:-1]))
         return next(fits, "scale of a column: its largest absolute weight over 127")
     if integers.dtype != np.int8:
         return f"8-bit integers: dtype int8; this is {integers.dtype}"
-    if np.array_equal(integers, np.trunc(W / right)):
-        return "round to the nearest; `astype` alone cuts off"
-    return None if np.array_equal(integers, np.round(W / right)) else "integers: w / scale, rounded"
+    if np.array_equal(integers, np.round(W / right)):
+        return None
+    cut = np.array_equal(integers, np.trunc(W / right))
+    return "round to the nearest; `astype` alone cuts off" if cut else "integers: w / scale, rounded"
 
 
 @checker("24.the_cliff")
