@@ -29,6 +29,7 @@ def test_digits_are_real_and_split_without_overlap():
     assert train_images.max() == 255
     assert 43 <= np.bincount(test_labels).min() <= np.bincount(test_labels).max() <= 47, "equal shares"
     assert not {image.tobytes() for image in train_images} & {image.tobytes() for image in test_images}
+    assert digits.class_names == list("0123456789")
 
 
 def test_the_card_says_what_it_is_without_paths(empty_room):
@@ -36,6 +37,71 @@ def test_the_card_says_what_it_is_without_paths(empty_room):
     assert card.startswith("cifar10: stand-in, from dlkit (generated)\n")
     assert "no photographs" in card
     assert str(empty_room) not in card
+
+
+def test_the_card_of_images():
+    images, labels = np.zeros((1200, 8, 6, 3), "uint8"), np.arange(1200) % 3
+    parts = (images, labels), (images[:40], labels[:40])
+    card = repr(data.Dataset("pets", *parts, ["cat", "dog", "owl"], "real", "here", "Mine."))
+    assert card.splitlines() == [
+        "pets: real, from here",
+        "  1,200 training and 40 test images of 8 x 6 x 3, uint8",
+        "  3 classes: cat, dog, owl",
+        "  Mine.",
+    ]
+
+
+def test_the_card_of_texts():
+    texts, labels = np.array(["one two", "one", "one two three"], object), np.array([0, 1, 0])
+    parts = (texts, labels), (texts[:1], labels[:1])
+    card = repr(data.Dataset("notes", *parts, ["bad", "good"], "real", "here", "Mine."))
+    assert card.splitlines() == [
+        "notes: real, from here",
+        "  3 training and 1 test texts of 2 words on average",
+        "  2 classes: bad, good",
+        "  Mine.",
+    ]
+
+
+def test_the_card_of_one_long_text():
+    card = repr(data.Dataset("play", "a" * 9_000, "b" * 1_000, [], "real", "here", "A play."))
+    assert card.splitlines() == ["play: real, from here", "  9,000 training and 1,000 test characters", "  A play."]
+
+
+def test_the_card_of_months():
+    months, values = np.arange("1990-01", "1991-01", dtype="datetime64[M]"), np.zeros(12)
+    parts = (months[:8], values[:8]), (months[8:], values[8:])
+    card = repr(data.Dataset("rain", *parts, [], "real", "here", "Rain."))
+    assert card.splitlines() == [
+        "rain: real, from here",
+        "  8 training and 4 test months, 1990-01 to 1990-08 and 1990-09 to 1990-12",
+        "  Rain.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("labels", "received"),
+    [
+        ([0, 1, 3], r"int\d+ of shape \(3,\) from 0 to 3"),
+        ([-1, 1, 2], r"int\d+ of shape \(3,\) from -1 to 2"),
+        ([0.0, 1.0, 2.0], r"float64 of shape \(3,\) from 0.0 to 2.0"),
+        (["a", "b", "c"], r"<U1 of shape \(3,\)"),
+        ([[0], [1], [2]], r"int\d+ of shape \(3, 1\) from 0 to 2"),
+        ([0, 1], r"int\d+ of shape \(2,\) from 0 to 1"),
+    ],
+)
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_labels_that_do_not_fit_the_class_names_are_refused(part, labels, received):
+    images = np.zeros((3, 8, 8), "uint8")
+    parts = {"train": (images, np.arange(3)), "test": (images, np.arange(3)), part: (images, np.array(labels))}
+    said = f"pets: expected 3 labels in {part}, integers from 0 to 2 for 3 class names. Received: {received}"
+    with pytest.raises(ValueError, match=said):
+        data.Dataset("pets", **parts, class_names=["cat", "dog", "owl"], origin="real", source="here")
+
+
+def test_without_class_names_labels_may_be_anything():
+    months = np.arange("1990-01", "1991-01", dtype="datetime64[M]"), np.full(12, -1.5)
+    assert data.Dataset("rain", months, months, [], "real", "here").train is months
 
 
 def test_without_data_a_stand_in_is_announced(empty_room, capsys):
@@ -119,7 +185,9 @@ def test_mnist_from_idx_files(empty_room):
 def test_mnist_from_npz(empty_room):
     x, y = np.zeros((3, 28, 28), "uint8"), np.arange(3)
     np.savez(empty_room / "mnist.npz", x_train=x, y_train=y, x_test=x, y_test=y)
-    assert data.load("mnist", real=True).train[0].shape == (3, 28, 28)
+    mnist = data.load("mnist", real=True)
+    assert mnist.train[0].shape == (3, 28, 28)
+    assert mnist.class_names == list("0123456789")
 
 
 @pytest.mark.parametrize(

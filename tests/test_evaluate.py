@@ -67,3 +67,13 @@ def test_the_class_table_has_a_line_for_every_class_even_an_empty_one():
     table = evaluate.class_table(LABELS, np.hstack([PROBS, np.zeros((5, 1))]), ["a", "b", "c", "never"])
     assert table.splitlines()[1].split() == ["a", "0.50", "1.00", "0.67", "1"]
     assert table.splitlines()[4].split() == ["never", "0.00", "0.00", "0.00", "0"]
+
+
+def test_the_class_tables_columns_stay_below_each_other_whatever_the_names_lengths():
+    table = evaluate.class_table(LABELS, PROBS, ["ox", "automobile", "cat"])
+    assert table.splitlines() == [
+        "            precision  recall     F1  images",
+        "ox               0.50    1.00   0.67       1",
+        "automobile       1.00    0.50   0.67       2",
+        "cat              0.50    0.50   0.50       2",
+    ]

@@ -6,19 +6,19 @@ import pytest
 from keras import layers
 
 from dlkit import explain
+from tests.random_weights import randomize
 
 RNG = np.random.default_rng(0)
 
 
 @pytest.fixture(scope="module")
 def network():
-    keras.utils.set_random_seed(0)
     inputs = keras.Input((8, 6, 3))
     x = layers.Rescaling(1 / 255)(inputs)
     x = layers.Conv2D(5, 3, padding="same", activation="relu", name="conv")(x)
     x = layers.BatchNormalization(name="norm")(x)
     x = layers.GlobalAveragePooling2D(name="mean")(x)
-    return keras.Model(inputs, layers.Dense(4)(x))
+    return randomize(keras.Model(inputs, layers.Dense(4)(x)))
 
 
 @pytest.fixture(scope="module")

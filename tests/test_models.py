@@ -1,8 +1,10 @@
 import keras
 import numpy as np
 import pytest
+from keras import layers
 
 from dlkit import models
+from tests.random_weights import assert_equal_models, layer_settings, randomize
 
 SHAPE = (32, 32, 3)
 
@@ -27,9 +29,10 @@ def test_uncompiled(model):
 
 def test_the_saved_model_gives_the_same_numbers(model, tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (2, *SHAPE)).astype("uint8")
-    model.save(tmp_path / "model.keras")
+    randomize(model).save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(model(pixels), again(pixels))
+    for training in (False, True):
+        np.testing.assert_array_equal(model(pixels, training=training), again(pixels, training=training))
 
 
 def test_a_linear_model_is_an_mlp_without_hidden_layers():
@@ -41,14 +44,98 @@ def test_the_classic_has_the_tutorials_parameters():
     assert models.build_classic_cnn(SHAPE, 10).count_params() == 896 + 18_496 + 36_928 + 65_600 + 650
 
 
+def test_the_classic_is_the_tutorials_network():
+    """The lines of https://www.tensorflow.org/tutorials/images/cnn, which scales the images beforehand."""
+    tutorial = keras.models.Sequential()
+    tutorial.add(keras.Input(SHAPE))
+    tutorial.add(layers.Conv2D(32, (3, 3), activation="relu"))
+    tutorial.add(layers.MaxPooling2D((2, 2)))
+    tutorial.add(layers.Conv2D(64, (3, 3), activation="relu"))
+    tutorial.add(layers.MaxPooling2D((2, 2)))
+    tutorial.add(layers.Conv2D(64, (3, 3), activation="relu"))
+    tutorial.add(layers.Flatten())
+    tutorial.add(layers.Dense(64, activation="relu"))
+    tutorial.add(layers.Dense(10))
+    scale, *rest = layer_settings(models.build_classic_cnn(SHAPE, 10))
+    assert scale[1]["scale"] == 1 / 255
+    assert rest == layer_settings(tutorial)
+
+
+def test_the_mlp_has_relu_in_its_hidden_layers_only():
+    dense = [layer for layer in models.build_mlp(SHAPE, 10).layers if isinstance(layer, layers.Dense)]
+    assert [(layer.units, layer.activation.__name__) for layer in dense] == [
+        (128, "relu"),
+        (64, "relu"),
+        (10, "linear"),
+    ]
+
+
+# --- the residual block: two convolutions, each with batch normalization, and a shortcut
+
+
+def written_out_block(x, channels, stride, shortcut):
+    """Figure 2 of He et al. 2015, with the batch normalization of its section 3.4: before each activation."""
+    y = layers.Conv2D(channels, 3, strides=stride, padding="same", use_bias=False)(x)
+    y = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(y))
+    y = layers.Conv2D(channels, 3, padding="same", use_bias=False)(y)
+    y = layers.BatchNormalization(momentum=0.9)(y)
+    if x.shape != y.shape and shortcut == "projection":
+        x = layers.Conv2D(channels, 1, strides=stride, use_bias=False)(x)
+    elif x.shape != y.shape and shortcut == "zeros":
+        x = x[:, ::2, ::2]
+        x = layers.Concatenate()([x, 0 * x])
+    return layers.ReLU()(layers.Add()([y, x]) if shortcut else y)
+
+
+@pytest.mark.parametrize("shortcut", ["projection", "zeros", None])
+@pytest.mark.parametrize(("channels", "stride"), [(4, 1), (8, 2)])
+def test_the_residual_block_is_the_written_out_one(channels, stride, shortcut):
+    inputs = keras.Input((8, 6, 4))
+    ours = models.residual_block(inputs, channels, stride=stride, shortcut=shortcut, name="b")
+    theirs = written_out_block(inputs, channels, stride, shortcut)
+    noise = np.random.default_rng(0).normal(size=(3, 8, 6, 4)).astype("float32")
+    assert_equal_models(keras.Model(inputs, ours), keras.Model(inputs, theirs), noise)
+
+
 def test_a_block_with_a_silent_branch_is_its_shortcut():
     inputs = keras.Input((8, 8, 4))
-    block = keras.Model(inputs, models.residual_block(inputs, 4, name="b"))
-    for layer in block.layers:
-        if isinstance(layer, keras.layers.Conv2D):
-            layer.set_weights([np.zeros_like(values) for values in layer.get_weights()])
+    block = randomize(keras.Model(inputs, models.residual_block(inputs, 4, name="b")))
+    norm = block.get_layer("b_norm_2")
+    norm.gamma.assign(0 * norm.gamma)
+    norm.beta.assign(0 * norm.beta)
     x = np.random.default_rng(0).normal(size=(1, 8, 8, 4)).astype("float32")
     np.testing.assert_allclose(block(x), np.maximum(x, 0), atol=1e-6)
+
+
+def test_the_small_resnet_is_a_stem_two_blocks_and_a_mean():
+    inputs = keras.Input(SHAPE)
+    x = layers.Rescaling(1 / 64, offset=-2)(inputs)
+    x = layers.Conv2D(4, 4, strides=2, padding="same", activation="relu")(x)
+    x = written_out_block(x, 8, 2, "projection")
+    x = written_out_block(x, 8, 1, "projection")
+    x = written_out_block(x, 16, 2, "projection")
+    x = written_out_block(x, 16, 1, "projection")
+    theirs = keras.Model(inputs, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
+    ours = models.build_small_resnet(SHAPE, 10, channels=(4, 8, 16), blocks=2)
+    noise = np.random.default_rng(0).integers(0, 256, (3, *SHAPE))
+    assert_equal_models(ours, theirs, noise, atol=1e-4)
+
+
+def test_the_fast_network_is_the_written_out_one():
+    inputs = keras.Input(SHAPE)
+    x = layers.Rescaling(1 / 64, offset=-2)(inputs)
+    x = layers.Conv2D(6, 4, strides=2, padding="same", activation="relu", trainable=False)(x)
+    for channels in (8, 12):
+        x = layers.Conv2D(channels, 3, padding="same", use_bias=False)(x)
+        x = layers.BatchNormalization(momentum=0.9)(layers.MaxPooling2D()(x))
+        x = layers.ReLU()(x)
+        y = layers.Conv2D(channels, 3, padding="same", use_bias=False)(x)
+        y = layers.BatchNormalization(momentum=0.9)(y)
+        x = layers.Add()([x, layers.ReLU()(y)])
+    theirs = keras.Model(inputs, layers.Dense(10, use_bias=False)(layers.GlobalMaxPooling2D()(x)) / 5)
+    ours = models.build_fast_cnn(SHAPE, 10, channels=(6, 8, 12))
+    noise = np.random.default_rng(0).integers(0, 256, (3, *SHAPE))
+    assert_equal_models(ours, theirs, noise, atol=1e-4)
 
 
 def test_16_bit_inside_32_bit_logits_and_the_global_policy_untouched():
@@ -90,6 +177,17 @@ def test_the_first_layer_cannot_have_more_filters_than_directions():
         models.build_fast_cnn((28, 28, 1), 10, channels=(48, 64))
     with pytest.raises(ValueError, match="2 to 24. Received: 32"):
         models.build_fast_cnn(SHAPE, 10, patch=2)
+
+
+@pytest.mark.parametrize("count", [2, 24])
+def test_the_first_layer_takes_the_fewest_and_the_most_filters_it_may(count):
+    assert models.build_fast_cnn(SHAPE, 10, channels=(count, 8), patch=2).get_layer("stem").filters == count
+
+
+@pytest.mark.parametrize("count", [0, 3, 26])
+def test_the_first_layer_refuses_an_odd_number_and_what_is_out_of_range(count):
+    with pytest.raises(ValueError, match=f"an even number of first channels, 2 to 24. Received: {count}"):
+        models.build_fast_cnn(SHAPE, 10, channels=(count, 8), patch=2)
 
 
 def test_the_fast_network_works_at_the_sizes_that_it_says():

@@ -79,6 +79,19 @@ def test_the_length_is_known():
     assert len(training_ds()) == len(data.pipeline(IMAGES, LABELS, batch_size=8)) == 7
 
 
+def test_every_batch_of_every_worker_is_augmented_with_a_seed_of_its_own():
+    def paint(images, seed):
+        return tf.broadcast_to(tf.cast(seed[1], "uint8"), tf.shape(images))
+
+    options = {"batch_size": 10, "training": True, "augment": paint, "first_epoch": 0}
+    seeds = [
+        int(images[0, 0, 0, 0])
+        for worker in range(3)
+        for images, _ in data.pipeline(IMAGES, LABELS, part=(worker, 3), **options).take(5)
+    ]
+    assert len(set(seeds)) == 15
+
+
 def test_without_images_or_with_too_few_labels_it_says_so():
     with pytest.raises(ValueError, match="Received: 50 and 49"):
         data.pipeline(IMAGES, LABELS[:-1], batch_size=8)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.random_weights import randomize
 from tools.notebooks import ROOT, code_cells, definitions, read
 
 RNG = np.random.default_rng(0)
@@ -56,6 +57,15 @@ def test_the_training_is_keras_sgd_with_momentum_on_the_same_batches(search):
     ours = search.train((weights, velocities, rng), settings, search.parts[0], 2)[0]
     for our, their in zip(ours, network.get_weights(), strict=True):
         np.testing.assert_allclose(our, their, atol=1e-5)
+
+
+def test_right_is_where_keras_says_the_label(search):
+    weights = [w + RNG.normal(0, 0.5, w.shape) for w in search.start({"units": 8}, 0)[0]]
+    network = keras.Sequential([keras.Input((64,)), keras.layers.Dense(8, activation="relu"), keras.layers.Dense(10)])
+    network.set_weights(weights)
+    x, y = RNG.normal(size=(300, 64)), RNG.integers(0, 10, 300)
+    expected = network.predict(x, verbose=0).argmax(axis=1) == y
+    np.testing.assert_array_equal(search.right(weights, (x, y)), expected)
 
 
 def _batches(search, settings):
@@ -126,8 +136,7 @@ def explaining():
 def small_resnet():
     from dlkit.models import vision
 
-    keras.utils.set_random_seed(0)
-    return vision.build_small_resnet((32, 32, 3), 2, channels=(16, 16, 16))
+    return randomize(vision.build_small_resnet((32, 32, 3), 2, channels=(16, 16, 16)))
 
 
 def test_the_lessons_own_methods_equal_dlkit_explain(explaining, small_resnet):

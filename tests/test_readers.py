@@ -62,6 +62,8 @@ def test_the_originals_protocol_with_old_numpy_names_is_admitted(batches):
         {b"data": np.zeros((2, 3072), "uint8"), b"labels": [1]},
         {b"data": np.zeros((1, 100), "uint8"), b"labels": [1]},
         {b"data": np.zeros((1, 3072), "float64"), b"labels": [1]},
+        {b"data": np.zeros((1, 3072), "int8"), b"labels": [1]},
+        {b"data": np.zeros((1, 3072), "bool"), b"labels": [1]},
         {b"data": np.zeros((1, 3072), "uint8"), b"labels": [10]},
         {b"data": np.zeros((1, 3072), "uint8"), b"labels": ["cat"]},
         {b"data": np.zeros((1, 3072), "uint8"), b"labels": []},

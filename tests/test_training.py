@@ -1,3 +1,6 @@
+import errno
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -124,6 +127,35 @@ def test_a_loss_that_is_no_number_stops_the_training_and_what_was_saved_before_i
         np.testing.assert_array_equal(kept, wanted)
 
 
+def test_a_loss_that_is_no_number_in_the_first_epoch_says_that_nothing_was_saved(tmp_path):
+    saver = training.Checkpoint(tmp_path / "run.npz")
+    with pytest.raises(training.DivergedError, match=r"became nan in epoch 1, batch 1\. Nothing was saved\. Try"):
+        saver.check(np.nan, batch=0)
+
+
+class FullDisk:
+    """`os.fsync` of a disk that has room for some epochs and then is full."""
+
+    def __init__(self, room):
+        self.room = room
+
+    def __call__(self, descriptor):
+        if self.room == 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.room -= 1
+
+
+@pytest.mark.parametrize(("room", "kept"), [(0, "Nothing was"), (1, "Epoch 1 is"), (3, "Epoch 3 is")])
+def test_a_full_disk_says_which_epoch_is_kept(tmp_path, monkeypatch, room, kept):
+    monkeypatch.setattr("dlkit.training.checkpoint.os.fsync", FullDisk(room))
+    path = tmp_path / "run.npz"
+    said = re.escape(f"No space left on device. {kept} kept in {path}. Make room;")
+    with pytest.raises(OSError, match=rf"Epoch {room + 1} could not be saved: \[Errno {errno.ENOSPC}\] {said}"):
+        fit(make(), path, 4)
+    assert [file.name for file in tmp_path.iterdir()] == (["run.npz"] if room else [])
+    assert training.Checkpoint(path).restore(make()) == room
+
+
 def test_the_cycle_climbs_to_its_peak_and_falls_to_almost_nothing():
     schedule = training.OneCycle(0.4, 100, warmup=0.25)
     rates = np.array([float(schedule(step)) for step in range(100)])
@@ -134,6 +166,11 @@ def test_the_cycle_climbs_to_its_peak_and_falls_to_almost_nothing():
     assert 0 < rates[-1] < 0.01
     again = training.OneCycle.from_config(schedule.get_config())
     assert float(again(10)) == float(schedule(10))
+
+
+def test_the_defaults_are_those_that_published_accuracies_rest_on():
+    assert training.OneCycle(1.0, 100).get_config() == {"peak": 1.0, "steps": 100, "warmup": 0.25}
+    assert training.SmoothedCrossentropy().label_smoothing == 0.1
 
 
 def test_smoothed_cross_entropy_is_keras_with_one_hot_labels():

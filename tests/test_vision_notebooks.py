@@ -1,12 +1,15 @@
 """The code written in notebooks 09 to 12, tested on more cases than the lessons show."""
 
+import ast
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from dlkit import models
-from tools.notebooks import ROOT, definitions
+from tests.random_weights import assert_equal_models, layer_settings, randomize
+from tools.notebooks import ROOT, code_cells, definitions, read
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +30,15 @@ def classic():
 @pytest.fixture(scope="module")
 def architectures():
     return definitions(ROOT / "notebooks" / "12_cnn_architectures.ipynb")
+
+
+def assigned(module, name):
+    """The value of the first `name = …` in a notebook's cells, computed with what the notebook defines."""
+    for cell in code_cells(read(ROOT / "notebooks" / f"{module.__name__}.ipynb")):
+        for node in ast.parse(cell.source).body:
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) == name:
+                return eval(compile(ast.Expression(node.value), name, "eval"), module.__dict__)
+    raise AssertionError(f"{module.__name__} assigns nothing to {name}")
 
 
 def nudged(function, values, step=1e-6):
@@ -151,12 +163,23 @@ def test_patches_are_the_windows_of_a_grid_row_by_row(classic, size):
     np.testing.assert_array_equal(patches, grid.transpose(0, 1, 2, 4, 5, 3).reshape(patches.shape))
 
 
+def test_the_tutorials_network_is_dlkits_classic_layer_by_layer(classic):
+    assert layer_settings(assigned(classic, "classic")) == layer_settings(models.build_classic_cnn((32, 32, 3), 10))
+
+
+def test_the_block_is_dlkits(classic):
+    inputs = keras.Input((4, 5, 3))
+    ours, theirs = classic.residual_block(inputs), models.residual_block(inputs, 3, name="block")
+    noise = np.random.default_rng(0).normal(size=(3, 4, 5, 3)).astype("float32")
+    assert_equal_models(keras.Model(inputs, ours), keras.Model(inputs, theirs), noise)
+
+
 def test_the_block_is_the_identity_where_its_branch_is_silent(classic):
     inputs = keras.Input((4, 4, 3))
-    block = keras.Model(inputs, classic.residual_block(inputs))
-    for layer in block.layers:
-        if isinstance(layer, keras.layers.Conv2D):
-            layer.set_weights([np.zeros_like(values) for values in layer.get_weights()])
+    block = randomize(keras.Model(inputs, classic.residual_block(inputs)))
+    *_, norm = [layer for layer in block.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    norm.gamma.assign(0 * norm.gamma)
+    norm.beta.assign(0 * norm.beta)
     x = np.random.default_rng(0).normal(size=(2, 4, 4, 3)).astype("float32")
     np.testing.assert_allclose(block(x), np.maximum(x, 0), atol=1e-6)
 
@@ -171,6 +194,10 @@ def test_the_costs_by_formula_are_those_of_the_model(architectures):
     assert formula.tolist() == [network.count_params(), sum(models.multiply_adds(network).values())]
 
 
+def test_the_lessons_lenet_is_dlkits_layer_by_layer(architectures):
+    assert layer_settings(assigned(architectures, "lenet")) == layer_settings(models.build_lenet5((32, 32, 3), 10))
+
+
 @pytest.mark.parametrize("with_shortcut", [True, False])
 @pytest.mark.parametrize("depth", [8, 14, 32])
 def test_the_deep_network_is_dlkits(architectures, depth, with_shortcut):
@@ -178,9 +205,8 @@ def test_the_deep_network_is_dlkits(architectures, depth, with_shortcut):
     theirs = models.build_resnet(
         (16, 16, 3), 10, depth=depth, channels=(4, 8, 16), shortcut="zeros" if with_shortcut else None
     )
-    theirs.set_weights(ours.get_weights())
     noise = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3))
-    np.testing.assert_allclose(ours(noise), theirs(noise), atol=1e-4)
+    assert_equal_models(ours, theirs, noise, atol=1e-3)
 
 
 def test_the_separable_convolutions_gradients_agree_with_nudging(architectures):

@@ -20,6 +20,10 @@ class Dataset:
         origin: "real" or "stand-in".
         source: where it came from, without paths of this machine: "scikit-learn", "DLKIT_DATA", "generated" …
         about: a sentence on what it shows and who made it.
+
+    Raises:
+        ValueError: with class names, when a part has labels that are not integers from 0 to the number of names less
+            one, or not one label for each of its images or texts.
     """
 
     name: str
@@ -29,6 +33,22 @@ class Dataset:
     origin: str
     source: str
     about: str = ""
+
+    def __post_init__(self):
+        if self.class_names:
+            self._check_labels("train", *self.train)
+            self._check_labels("test", *self.test)
+
+    def _check_labels(self, part, examples, labels):
+        labels, classes = np.asarray(labels), len(self.class_names)
+        are_integers = labels.dtype.kind in "iu" and np.isin(labels, np.arange(classes)).all()
+        if not are_integers or labels.shape != (len(examples),):
+            values = f" from {labels.min()} to {labels.max()}" if labels.size and labels.dtype.kind in "iuf" else ""
+            raise ValueError(
+                f"{self.name}: expected {len(examples):,} labels in {part}, integers from 0 to {classes - 1} for "
+                f"{classes} class names. Received: {labels.dtype} of shape {labels.shape}{values}. Number the classes "
+                "from 0, and name each of them in class_names."
+            )
 
     def __repr__(self):
         lines = [f"{self.name}: {self.origin}, from {self.source}", self._sizes()]
