@@ -1,0 +1,155 @@
+"""python -m benchmarks.experiments 13      runs the experiment of lesson 13 and writes its table into dlkit
+
+An experiment is a file in benchmarks/lessons. It calls the functions of its notebook, so the two cannot drift apart.
+Finished rows are kept in runs/experiments: after a stop, the same command continues with the next row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import hashlib
+import importlib.util
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+import dlkit
+from benchmarks import race
+from dlkit import data, runtime
+from tools.notebooks import ROOT, code_cells, definitions, read
+
+TABLES = ROOT / "dlkit" / "data" / "files" / "experiments"
+UNFINISHED = ROOT / "runs" / "experiments"
+
+
+def load_protocol(lesson):
+    """The module in benchmarks/lessons of a lesson's number; loaded by path, since its name starts with a digit.
+
+    Args:
+        lesson: number of the lesson as a string, such as "13".
+
+    Raises:
+        ValueError: when the lesson has no experiment.
+    """
+    folder = Path(__file__).parent / "lessons"
+    found = sorted(folder.glob(f"{lesson}_*.py"))
+    if len(found) != 1:
+        numbers = ", ".join(path.name[:2] for path in sorted(folder.glob("[0-9][0-9]_*.py")))
+        raise ValueError(f'Expected a lesson with an experiment: {numbers}. Received: "{lesson}".')
+    spec = importlib.util.spec_from_file_location(found[0].stem, found[0])
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def notebook_path(protocol):
+    """The notebook whose functions a protocol uses."""
+    return ROOT / "notebooks" / f"{protocol.__name__}.ipynb"
+
+
+def notebook_code(path, names):
+    """sha256 of functions in a notebook, in hexadecimal digits; their docstrings do not count.
+
+    Args:
+        path: a notebook.
+        names: names of functions in it.
+    """
+    sources = {}
+    for cell in code_cells(read(path)):
+        for node in ast.parse(cell.source).body:
+            if isinstance(node, ast.FunctionDef):
+                lines = cell.source.splitlines()[node.lineno - 1 : node.end_lineno]
+                if ast.get_docstring(node):
+                    doc = node.body[0]
+                    del lines[doc.lineno - node.lineno : doc.end_lineno - node.lineno + 1]
+                sources[node.name] = "\n".join(lines)
+    return hashlib.sha256("\n".join(sources[name] for name in names).encode()).hexdigest()
+
+
+def run(protocol, dataset, *, tables=TABLES, unfinished=UNFINISHED):
+    """Measures every row that is not yet measured, then writes the table.
+
+    Args:
+        protocol: what `load_protocol` returns.
+        dataset: a `dlkit.data.Dataset`, loaded by the name that the protocol asks for.
+        tables: folder for the finished table.
+        unfinished: folder for the rows measured so far.
+
+    Returns:
+        Path of the table.
+    """
+    name = protocol.__name__
+    code = notebook_code(notebook_path(protocol), protocol.FUNCTIONS)
+    same = f"{code} {hashlib.sha256(Path(protocol.__file__).read_bytes()).hexdigest()} {dataset.name} {dataset.origin}"
+    part = unfinished / f"{name}.json"
+    state = json.loads(part.read_text()) if part.exists() else {}
+    if state.get("same") != same:  # none, or of another version of the experiment
+        state = {"same": same, "seconds": 0.0, "rows": []}
+    start = time.perf_counter() - state["seconds"]
+    todo = protocol.ROWS[len(state["rows"]) :]
+    lesson = definitions(notebook_path(protocol))
+    if todo:
+        print(f"{name}: {len(todo)} of {len(protocol.ROWS)} rows to measure", flush=True)
+        protocol.prepare(lesson, dataset)
+    for row in todo:
+        state["rows"].append({**row, **protocol.measure(lesson, **row)})
+        state["seconds"] = time.perf_counter() - start
+        _write(part, state)
+        value = np.mean(state["rows"][-1][protocol.SHOW["values"]])
+        done = f"{len(state['rows'])} of {len(protocol.ROWS)}, {state['seconds']:.0f} s"
+        print(f"{done}: {', '.join(map(str, row.values()))}: {value:.3f}", flush=True)
+    target = tables / f"{name}.json"
+    _write(target, table(protocol, dataset, state, code))
+    part.unlink()
+    return target
+
+
+def table(protocol, dataset, state, code):
+    """The content of the table's file: the rows and the conditions that they belong to."""
+    conditions = race.conditions()
+    device, _ = runtime.find_device()
+    return {
+        "lesson": protocol.__name__,
+        "title": protocol.TITLE,
+        "made": conditions["date"],
+        "seconds": round(state["seconds"]),
+        "machine": {"cores": conditions["cores"], "processor": conditions["processor"], "device": device},
+        "versions": {**conditions["versions"], "dlkit": dlkit.__version__},
+        "data": {
+            "name": dataset.name,
+            "origin": dataset.origin,
+            "train": len(dataset.train[1]),
+            "test": len(dataset.test[1]),
+        },
+        "settings": protocol.SETTINGS,
+        "show": protocol.SHOW,
+        "rows": state["rows"],
+        "notebook_code": code,
+    }
+
+
+def _write(path, content):
+    """Writes JSON so that a stop in between leaves the file that was there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(new, path)
+
+
+def main(arguments=None):
+    """Runs the experiment of the lesson that the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.experiments", description=__doc__.splitlines()[0])
+    parser.add_argument("lesson", help="number of a lesson, such as 13")
+    parser.add_argument("--stand-in", action="store_true", help="accept generated data where the real are not found")
+    chosen = parser.parse_args(arguments)
+    runtime.setup(0)
+    protocol = load_protocol(chosen.lesson)
+    print(f"wrote {run(protocol, data.load(protocol.DATA, real=not chosen.stand_in)).relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""Results of experiments that were computed beforehand, because a lesson is too short for them."""
+
+from __future__ import annotations
+
+import html
+import json
+from datetime import date
+from importlib import resources
+
+import numpy as np
+
+FOLDER = resources.files("dlkit.data") / "files" / "experiments"
+
+
+class Experiment:
+    """A table that was computed beforehand, with the conditions it belongs to; a table in a notebook.
+
+    Args:
+        content: dictionary with what `python -m benchmarks.experiments` writes: "title", "made" (an ISO date),
+            "seconds", "machine", "versions", "data", "settings", "rows", and in "show" which keys of a row are
+            the rows, the columns and the values of the table.
+
+    Attributes:
+        rows: list of dictionaries, one for each cell of the table.
+        conditions: everything else in `content`.
+    """
+
+    def __init__(self, content):
+        self.rows = content["rows"]
+        self.conditions = {key: value for key, value in content.items() if key != "rows"}
+
+    def find(self, **keys):
+        """The one row with these values, such as `find(way="from scratch", per_class=20)`.
+
+        Raises:
+            ValueError: when no row or several rows have them.
+        """
+        found = [row for row in self.rows if all(row.get(key) == value for key, value in keys.items())]
+        if len(found) != 1:
+            raise ValueError(f"Expected values that one row has. Received: {keys}, which {len(found)} rows have.")
+        return found[0]
+
+    def caption(self):
+        """When, for how long and on what the table was computed."""
+        made, machine, used = (self.conditions[key] for key in ("made", "machine", "data"))
+        day = date.fromisoformat(made)
+        origin = "real" if used["origin"] == "real" else "stand-in"
+        minutes = max(1, round(self.conditions["seconds"] / 60))
+        versions = ", ".join(f"{name} {version}" for name, version in self.conditions["versions"].items())
+        place = f"{machine['device']} ({machine['cores']} cores, {machine['processor']})"
+        return (
+            f"Computed beforehand: {day.day} {day:%B %Y}, {minutes} min on {place}, "
+            f"data: {origin} {used['name']}. {versions}."
+        )
+
+    def cells(self):
+        """The table as lists of strings, the header first; several values become mean ± standard deviation."""
+        row_key, column_key, value_key = (self.conditions["show"][part] for part in ("rows", "columns", "values"))
+        columns = list(dict.fromkeys(row[column_key] for row in self.rows))
+        names = list(dict.fromkeys(row[row_key] for row in self.rows))
+        body = [
+            [name, *(_spread(self.find(**{row_key: name, column_key: column})[value_key]) for column in columns)]
+            for name in names
+        ]
+        return [[row_key, *map(str, columns)], *body]
+
+    def __repr__(self):
+        cells = self.cells()
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in cells]
+        return "\n".join([self.conditions["title"], *(line.rstrip() for line in lines), self.caption()])
+
+    def _repr_html_(self):
+        head, *body = [[html.escape(text) for text in row] for row in self.cells()]
+        rows = "".join(f"<tr>{''.join(f'<td>{text}</td>' for text in row)}</tr>" for row in body)
+        title, caption = html.escape(self.conditions["title"]), html.escape(self.caption())
+        head = "".join(f"<th>{text}</th>" for text in head)
+        return f"<p><strong>{title}</strong></p><table><tr>{head}</tr>{rows}</table><p><em>{caption}</em></p>"
+
+
+def _spread(values):
+    return f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
+
+
+def load(name):
+    """Loads the table of an experiment that was computed beforehand.
+
+    Args:
+        name: of the notebook that shows it, without its ending.
+
+    Returns:
+        An `Experiment`.
+
+    Raises:
+        ValueError: when there is no such table.
+
+    Example:
+        >>> len(load("13_transfer_learning").find(way="from scratch", per_class=20)["test"])
+        5
+    """
+    path = FOLDER / f"{name}.json"
+    if not path.is_file():
+        names = ", ".join(sorted(file.name.removesuffix(".json") for file in FOLDER.iterdir()))
+        raise ValueError(f'Expected an experiment: {names}. Received: "{name}".')
+    return Experiment(json.loads(path.read_text(encoding="utf-8")))
