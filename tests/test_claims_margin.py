@@ -30,6 +30,7 @@ def lesson(tmp_path, monkeypatch):
     return tmp_path / "lesson.ipynb"
 
 
+@pytest.mark.slow
 def test_a_lesson_is_run_with_other_seeds_and_its_claims_are_noted(lesson):
     first, second = (claims_margin.noted(lesson, seed) for seed in (0, 1))
     assert [claim["sentence"] for claim in first] == ["Two and two", "Too much", "Drawn", "Chosen", "Row"]
@@ -43,6 +44,7 @@ def test_a_lesson_is_run_with_other_seeds_and_its_claims_are_noted(lesson):
     assert claims_margin.noted(lesson, 0) == first, "kept"
 
 
+@pytest.mark.slow
 def test_a_recipe_keeps_its_seeds_and_what_follows_it_is_shifted_once(lesson):
     source = """
         import keras
