@@ -1,7 +1,8 @@
 """python -m benchmarks.experiments 13      runs the experiment of lesson 13 and writes its table into dlkit
 
 An experiment is a file in benchmarks/lessons. It calls the functions of its notebook, so the two cannot drift apart.
-Finished rows are kept in runs/experiments: after a stop, the same command continues with the next row.
+Finished rows are kept in runs/experiments: after a stop, the same command continues with the next row. A table of
+generated data stays there.
 """
 
 from __future__ import annotations
@@ -144,11 +145,13 @@ def main(arguments=None):
     """Runs the experiment of the lesson that the command line names."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.experiments", description=__doc__.splitlines()[0])
     parser.add_argument("lesson", help="number of a lesson, such as 13")
-    parser.add_argument("--stand-in", action="store_true", help="accept generated data where the real are not found")
+    parser.add_argument("--stand-in", action="store_true", help="try it on generated data where the real are not found")
     chosen = parser.parse_args(arguments)
     runtime.setup(0)
     protocol = load_protocol(chosen.lesson)
-    print(f"wrote {run(protocol, data.load(protocol.DATA, real=not chosen.stand_in)).relative_to(ROOT)}")
+    dataset = data.load(protocol.DATA, real=not chosen.stand_in)
+    tables = TABLES if dataset.origin == "real" else UNFINISHED / "stand-in"
+    print(f"wrote {run(protocol, dataset, tables=tables).relative_to(ROOT)}")
 
 
 if __name__ == "__main__":
