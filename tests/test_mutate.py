@@ -1,11 +1,14 @@
 """The checkers of exercises reject every mutant of the solutions, and tools.mutate notices when one does not."""
 
+import signal
+
 import pytest
 
 from dlkit import exercises
 from tools import mutate
 from tools.mutants import mutants
 
+NO_TIMER = pytest.mark.skipif(not hasattr(signal, "SIGVTALRM"), reason="the time limit needs Linux or macOS")
 MEAN = """def mean(values):
     total = 0
     for value in values:
@@ -81,6 +84,7 @@ def source(function=MEAN):
     return f'{function}\ncheck("99.mean", mean)\n'
 
 
+@NO_TIMER
 def test_a_careful_checker_accepts_no_mutant(checker):
     checker(lambda mean: None if mean([1, 2, 6]) == 3 and mean([-5]) == -5 else "wrong")
     verdicts = mutate.accepted("99.mean", source())
@@ -88,6 +92,7 @@ def test_a_careful_checker_accepts_no_mutant(checker):
     assert len(verdicts) > 10
 
 
+@NO_TIMER
 def test_a_careless_checker_is_noticed(checker):
     checker(lambda mean: None if mean([2, 2]) > 0 else "wrong")
     verdicts = mutate.accepted("99.mean", source())
@@ -101,12 +106,14 @@ def test_a_known_change_is_no_problem_until_it_is_obsolete(monkeypatch):
     assert mutate.compare("99.mean", {}) == ["99.mean: obsolete in mutate_equivalent.json: a → b"]
 
 
+@NO_TIMER
 def test_a_mutant_that_loops_for_ever_is_rejected(checker, monkeypatch):
     checker(lambda mean: mean([1]))
     monkeypatch.setattr(mutate, "SECONDS", 0.1)
     assert "more than 0.1 s" in mutate.judge("99.mean", source("def mean(values):\n    while True:\n        values\n"))
 
 
+@NO_TIMER
 def test_the_command_reports_what_is_accepted(checker, capsys, monkeypatch):
     checker(lambda mean: None if mean([2, 2]) == 2 else "wrong")
     monkeypatch.setattr(mutate, "functions", lambda: {"99.mean": source()})
@@ -123,6 +130,7 @@ def test_every_reason_belongs_to_an_exercise():
     assert all(reason for reasons in mutate.EQUIVALENT.values() for reason in reasons.values())
 
 
+@NO_TIMER
 @pytest.mark.parametrize("name", mutate.functions())
 def test_the_checker_rejects_every_mutant_of_the_solution(name):
     verdicts = mutate.accepted(name, mutate.functions()[name])
