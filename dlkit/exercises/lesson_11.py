@@ -1,0 +1,108 @@
+"""Checkers of lesson 11."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dlkit.exercises.helpers import check_number, checker
+
+
+@checker("11.multiply_adds")
+def multiply_adds(answer):
+    """Multiply-adds of a 3x3 convolution from 32 to 64 channels, output 13 x 13, for one image."""
+    right = 13 * 13 * 64 * 3 * 3 * 32
+    hints = {
+        3 * 3 * 32 * 64: "those are the weights; each is used once for every place of the output",
+        13 * 13 * 64 * 9: "each output sums over all 32 input channels too",
+        13 * 13 * 9 * 32: "that is one output channel; there are 64",
+        15 * 15 * 64 * 9 * 32: "without padding the kernel fits 13 times each way, not 15",
+        2 * right: "a multiplication and the addition that follows count as one multiply-add here",
+        right + 64 * 13 * 13: "additions of the bias are not counted",
+    }
+    otherwise = "places of the output (13·13) × output channels × kernel (3·3) × input channels"
+    return check_number(answer, "multiply_adds", right, hints, otherwise)
+
+
+@checker("11.cutout")
+def cutout(student):
+    """Zeroes one square of each image, somewhere else in each, and leaves the given array alone."""
+    images = np.full((64, 16, 16, 3), 200, "uint8")
+    images[:, :, :, 1] = np.arange(1, 17, dtype="uint8")[None, :, None]
+    before = images.copy()
+    result = student(images, 6, np.random.default_rng(0))
+    if result is None:
+        return "your function returns nothing; is the `return` missing?"
+    result = np.asarray(result)
+    if result.shape != images.shape:
+        return f"the result has shape {result.shape}, expected {images.shape}"
+    if not np.array_equal(images, before):
+        return "the images that came in were changed; work on a copy, they are needed again in the next epoch"
+    if result.dtype != images.dtype:
+        return f"the result is {result.dtype}, the images are {images.dtype}; keep their type"
+    zero = result == 0
+    if not zero.any():
+        return "no pixel was set to zero"
+    if not np.array_equal(zero.all(axis=-1), zero.any(axis=-1)):
+        return "the square must be cut out of all three channels"
+    hole = zero.all(axis=-1)
+    if not np.array_equal(result[~hole], images[~hole]):
+        return "pixels outside the square were changed"
+    return _wrong_squares(hole, 6) or _wrong_places(student)
+
+
+def _wrong_squares(hole, size):
+    """A hint when an image's hole is not one square of size x size; else None."""
+    counts = hole.sum(axis=(1, 2))
+    if (counts == 0).any():
+        return "some images have no hole; every image gets one"
+    boxes = [(np.ptp(rows) + 1, np.ptp(columns) + 1) for rows, columns in map(np.nonzero, hole)]
+    if any(height * width != count for (height, width), count in zip(boxes, counts, strict=True)):
+        return "the hole of an image must be one filled square"
+    if max(counts) != size**2 or any(max(box) > size for box in boxes):
+        return f"a square of {size} x {size} pixels was asked for; the largest hole has {max(counts)} pixels"
+    if min(counts) != size**2:
+        return f"a hole has only {min(counts)} pixels: the square must lie inside the image, and touch its edge at most"
+    if len({tuple(np.argwhere(image)[0]) for image in hole}) == 1:
+        return "every image has its hole at the same place; draw a place for each image"
+    return None
+
+
+def _wrong_places(student):
+    """A hint unless `rng` draws all 6 x 4 positions of squares of 3 x 3 in 8 x 6 pixels; else None."""
+    images = np.full((600, 8, 6, 1), 7, "uint8")
+
+    def draw(seed):
+        hole = (np.asarray(student(images.copy(), 3, np.random.default_rng(seed))) == 0)[..., 0]
+        return _wrong_squares(hole, 3), [tuple(np.argwhere(image)[0].tolist()) for image in hole]
+
+    hint, places = draw(0)
+    if hint:
+        return f"for images of 8 x 6 pixels and size 3: {hint}"
+    if draw(0)[1] != places:
+        return "the same generator gives other positions; draw them with `rng`"
+    if draw(1)[1] == places:
+        return "another generator gives the same positions; draw them with `rng`"
+    missing = {(row, column) for row in range(6) for column in range(4)} - set(places)
+    if missing:
+        return f"of 24 positions in 8 x 6 pixels {len(missing)} never occur, such as {min(missing)}; any that fits may"
+    if np.any(student(images[:1, :4, :4].copy(), 4, np.random.default_rng(0))):
+        return "a square as large as the image covers all of it"
+    return None
+
+
+@checker("11.five_points")
+def five_points(measured):
+    """The student's experiment: {"before": (accuracy, seconds), "after": (accuracy, seconds)} on validation images."""
+    if not isinstance(measured, dict) or set(measured) != {"before", "after"}:
+        return 'give {"before": (accuracy, seconds), "after": (accuracy, seconds)}'
+    try:
+        (before, _), (after, seconds) = ((float(a), float(s)) for a, s in (measured["before"], measured["after"]))
+    except (TypeError, ValueError):
+        return "each entry is a pair of numbers: (accuracy, seconds)"
+    if not 0 <= min(before, after) <= max(before, after) <= 1:
+        return "accuracies are shares between 0 and 1, not percentages"
+    if seconds > 60:
+        return f"the budget is 60 s of training, this took {seconds:.0f} s; where does the time go?"
+    if after - before < 0.05:
+        return f"{(after - before) * 100:+.1f} points; change one thing at a time, keep what helps"
+    return None

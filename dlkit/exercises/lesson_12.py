@@ -1,0 +1,127 @@
+"""Checkers of lesson 12."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dlkit.exercises.helpers import check_number, checker
+
+
+@checker("12.vgg_dense_layer")
+def vgg_dense_layer(answer):
+    """7·7·512 inputs, 4096 units: weights and biases."""
+    weights = 7 * 7 * 512 * 4096
+    hints = {
+        weights: "those are the weights; each of the 4096 units has a bias too",
+        7 * 512 * 4096 + 4096: "the map has 7 rows *and* 7 columns",
+        7 * 7 * 4096 + 4096: "there are 512 numbers at each of the 7 · 7 places",
+        512 * 4096 + 4096: "flattening keeps all 7 · 7 places; a mean over the image would leave 512",
+        4096 * 4096 + 4096: "that is the second dense layer",
+        138_357_544: "that is the whole network",
+    }
+    otherwise = "inputs (7 · 7 · 512) times units (4096), plus a bias for each unit"
+    return check_number(answer, "first_dense_layer", weights + 4096, hints, otherwise)
+
+
+@checker("12.bottleneck_block")
+def bottleneck_block(student):
+    """Models with the student's block at two sizes: their layers, then their numbers."""
+    for shape, width in (((6, 6, 8), 4), ((5, 7, 9), 2)):
+        if hint := _wrong_block(student, shape, width):
+            return hint
+    return None
+
+
+def _wrong_block(student, shape, width):
+    import keras
+
+    channels = shape[-1]
+    inputs = keras.Input(shape)
+    outputs = student(inputs, width)
+    if not isinstance(outputs, keras.KerasTensor):
+        return f"return the Keras tensor of the result; this is {type(outputs).__name__}"
+    if outputs.shape != inputs.shape:
+        return f"from shape {inputs.shape} the block should lead to the same shape; this one leads to {outputs.shape}"
+    model = None if outputs is inputs else keras.Model(inputs, outputs)
+    layers = list(_layers(model)) if model else []
+    convolutions = [layer for layer in layers if isinstance(layer, keras.layers.Conv2D)]
+    found = [(layer.kernel_size[0], layer.filters) for layer in convolutions]
+    wanted = [(1, width), (3, width), (1, channels)]
+    if found != wanted:
+        told = f"expected kernels and channels {', '.join(map(str, wanted))} for width {width}"
+        return f"{told} and {channels} channels in x; found {found}"
+    if any(layer.use_bias for layer in convolutions):
+        return "the convolutions have biases; the normalisation after each has its own, so use_bias=False"
+    count = sum(isinstance(layer, keras.layers.BatchNormalization) for layer in layers)
+    if count != 3:
+        return f"batch normalisation follows each of the three convolutions; found {count}"
+    return _wrong_numbers(model, shape, width)
+
+
+def _layers(model):
+    """All layers, those of models inside too."""
+    for layer in model.layers:
+        yield from _layers(layer) if hasattr(layer, "layers") else [layer]
+
+
+def _wrong_numbers(model, shape, width):
+    """Compares with the right block, and with typical wrong ones, under the same random weights."""
+    rng = np.random.default_rng(0)
+    images = rng.normal(size=(2, *shape)).astype("float32")
+    weights = [
+        0.3 * rng.normal(size=values.shape) if values.ndim == 4 else rng.uniform(0.5, 1.5, values.shape)
+        for values in model.get_weights()
+    ]
+
+    def result(block):
+        block.set_weights(weights)
+        return np.asarray(block(images))
+
+    theirs = result(model)
+    variants = {
+        None: {},
+        "x is not added to the result of the three convolutions": {"shortcut": False},
+        "ReLU is missing after the sum": {"last": False},
+        "ReLU after the last normalisation comes before the sum; it belongs after it": {"last": False, "early": True},
+        "ReLU is missing between the convolutions": {"inner": False},
+    }
+    for hint, options in variants.items():
+        if np.allclose(theirs, result(_bottleneck(shape, width, **options)), rtol=1e-4, atol=1e-4):
+            return hint
+    return "layers and shapes are right, the numbers are not; is each step applied to the result of the one before?"
+
+
+def _bottleneck(shape, width, *, shortcut=True, last=True, early=False, inner=True):
+    from keras import Input, Model, layers
+
+    x = y = Input(shape)
+    for kernel, channels, activated in ((1, width, inner), (3, width, inner), (1, shape[-1], early)):
+        y = layers.Conv2D(channels, kernel, padding="same", use_bias=False)(y)
+        y = layers.BatchNormalization()(y)
+        y = layers.ReLU()(y) if activated else y
+    y = layers.Add()([x, y]) if shortcut else y
+    return Model(x, layers.ReLU()(y) if last else y)
+
+
+@checker("12.separable_cnn")
+def separable_cnn(measured):
+    """The student's experiment; checked for method, since the accuracies are the data's and the seeds'."""
+    if not isinstance(measured, dict) or set(measured) != {"ordinary", "separable"}:
+        return 'give {"ordinary": (multiply_adds, [accuracies]), "separable": (multiply_adds, [accuracies])}'
+    try:
+        work = {name: float(entry[0]) for name, entry in measured.items()}
+        runs = {name: [float(value) for value in entry[1]] for name, entry in measured.items()}
+    except (TypeError, ValueError, IndexError, KeyError):
+        return "each entry is a pair: the number of multiply-adds, and a list of accuracies"
+    for name, values in runs.items():
+        if len(values) < 3:
+            return f"{name}: {len(values)} run; at least three show the spread"
+        if not all(0 <= value <= 1 for value in values):
+            return "accuracies are shares between 0 and 1, not percentages"
+        if len(set(values)) == 1:
+            return f"{name}: all runs have the same accuracy; give each another seed"
+    if work["separable"] >= work["ordinary"]:
+        return "the separable network should need fewer multiply-adds; are the two entries exchanged?"
+    if work["separable"] > work["ordinary"] / 2:
+        return "less than half of the multiply-adds should be left; are both convolutions replaced?"
+    return None

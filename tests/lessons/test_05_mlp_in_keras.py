@@ -1,0 +1,135 @@
+"""The code of lesson 05 on more cases than the lesson shows, and the checkers of its exercises."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.lessons.exercise_tests import ExerciseTests
+
+
+def test_the_three_ways_have_the_same_weights_and_the_class_comes_back_from_its_file(lesson, tmp_path):
+    functional, subclass = lesson.build_functional(), lesson.SubclassMLP()
+    images = np.random.default_rng(0).integers(0, 256, (5, 28, 28)).astype("uint8")
+    subclass(images)
+    assert [w.shape for w in functional.get_weights()] == [w.shape for w in subclass.get_weights()]
+    subclass.set_weights(functional.get_weights())
+    np.testing.assert_allclose(subclass(images), functional(images), atol=1e-6)
+    subclass.save(tmp_path / "class.keras")
+    np.testing.assert_array_equal(keras.models.load_model(tmp_path / "class.keras")(images), subclass(images))
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "Adam", "RMSprop"])
+def test_the_loop_by_hand_is_fit_step_for_step_with_an_uneven_last_batch(lesson, optimizer):
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (90, 28, 28)).astype("uint8"), rng.integers(0, 10, 90)
+    lesson.cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    network = lesson.build_functional()
+    start, traces = network.get_weights(), []
+    for by_hand in (True, False):
+        network.set_weights(start)
+        network.compile(getattr(keras.optimizers, optimizer)(0.01), lesson.cross_entropy)
+        if by_hand:
+            losses, trace = lesson.train_by_hand(network, network.optimizer, images, labels, 32)
+        else:
+            keeper = lesson.KeepWeights()
+            history = network.fit(images, labels, 32, shuffle=False, callbacks=[keeper], verbose=0)
+            trace = keeper.trace
+        traces.append(trace)
+    assert [len(trace) for trace in traces] == [3, 3]
+    for ours, theirs in zip(*traces, strict=True):
+        assert lesson.apart(ours, theirs) < 1e-5
+    mean = np.average(losses, weights=[32, 32, 26])
+    np.testing.assert_allclose(mean, history.history["loss"][0], rtol=1e-5)
+
+
+def test_scrambling_keeps_every_pixel_value_and_is_the_same_for_all_images(lesson):
+    images = np.arange(2 * 784).reshape(2, 28, 28)
+    lesson.order = np.random.default_rng(1).permutation(784)
+    scrambled = lesson.scramble(images)
+    assert np.array_equal(np.sort(scrambled.ravel()), images.ravel())
+    assert np.array_equal(scrambled[1] - scrambled[0], np.full((28, 28), 784))
+
+
+# --- exercises: other correct answers, and mistakes with a word of the hint that each should get
+
+
+def each(clip):
+    return lambda gradients, limit: [clip(g, limit) for g in gradients]
+
+
+def by_length(gradients, limit):
+    length = np.sqrt(sum(np.sum(g**2) for g in gradients))
+    return [g * min(1, limit / length) for g in gradients]
+
+
+BY_NUMBER = each(lambda g, limit: np.clip(g, -limit, limit))
+
+
+def clipped(clip=BY_NUMBER, sign=1, loss_of=lambda before, after: before, training=True, swapped=False):
+    def written(network, loss_function, optimizer, x, y, limit):
+        with tf.GradientTape() as tape:
+            outputs = network(x, training=training)
+            before = loss_function(outputs, y) if swapped else loss_function(y, outputs)
+        variables = network.trainable_variables
+        gradients = clip([g.numpy() for g in tape.gradient(before, variables)], limit)
+        optimizer.apply_gradients([(tf.constant(sign * g), v) for g, v in zip(gradients, variables, strict=True)])
+        return loss_of(float(before), float(loss_function(y, network(x))))
+
+    return written
+
+
+def clipped_by_formula(network, loss_function, optimizer, x, y, limit):
+    """Right for one dense layer and squared errors only."""
+    W, b = network.get_weights()[-2:]
+    error = x @ W + b - y
+    gradients = [2 * x.T @ error / len(x), 2 * error.mean(axis=0)]
+    optimizer.apply([np.clip(g, -limit, limit).astype("float32") for g in gradients], network.trainable_variables[-2:])
+    network(x, training=True)
+    return np.mean(error**2)
+
+
+SHIFTED = {0: 0.95, 1: 0.9, 2: 0.75, 3: 0.5, 4: 0.3}
+
+
+ALTERNATIVES = {
+    "05.clipped_step": [clipped()],
+    "05.count_parameters": [84_060.0],
+    "05.shifted_digits": [{**SHIFTED, 6: 0.2}, SHIFTED | {0: 0.94, 1: 0.943}],
+}
+
+MISTAKES = {
+    "05.clipped_step": [
+        (clipped(clip=each(lambda g, limit: g)), "not clipped"),
+        (clipped(clip=each(np.minimum)), "but not the negative"),
+        (clipped(clip=by_length), "length of all gradients"),
+        (clipped(clip=each(lambda g, limit: 0.5 * g)), "not where one SGD step"),
+        (clipped(sign=-1), "climbs"),
+        (clipped(sign=0), "did not move"),
+        (clipped(loss_of=lambda before, after: after), "before the step"),
+        (clipped(loss_of=lambda before, after: None), "return the loss"),
+        (clipped(loss_of=lambda before, after: [before, after]), "one number"),
+        (clipped(training=False), "training=True"),
+        (clipped(training=None), "training=True"),
+        (clipped(swapped=True), "targets first"),
+        (clipped_by_formula, "linear network"),
+    ],
+    "05.count_parameters": [
+        (83_900, "bias"),
+        (84_844, "no bias"),
+        (8_460, "784 pixels"),
+        (83_550, "last layer"),
+        (1, "inputs times units"),
+    ],
+    "05.shifted_digits": [
+        ({0: 0.95, 1: 0.9}, "the shifts 0, 1, 2, 3 and 4"),
+        ({k: 100 * v for k, v in SHIFTED.items()}, "percentages"),
+        (SHIFTED | {0: 0.5}, "as in the lesson"),
+        (SHIFTED | {4: 0.94}, "the test images only"),
+        (SHIFTED | {2: 0.4, 3: 0.5}, "should cost more"),
+    ],
+}
+
+
+class TestExercises(ExerciseTests):
+    pass

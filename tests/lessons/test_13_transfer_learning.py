@@ -1,0 +1,105 @@
+"""The code of lesson 13 on more cases than the lesson shows, and the checkers of its exercises."""
+
+import keras
+import numpy as np
+
+from tests.lessons.exercise_tests import ExerciseTests
+
+
+def test_only_keeps_the_classes_and_numbers_them_in_their_order(lesson):
+    images, labels = np.arange(6), np.array([3, 0, 7, 3, 9, 0])
+    kept, numbered = lesson.only((images, labels), (3, 9))
+    assert kept.tolist() == [0, 3, 4]
+    assert numbered.tolist() == [0, 0, 1]
+
+
+def test_pick_draws_each_class_equally_and_differently_for_each_seed(lesson):
+    labels = np.repeat(np.arange(4), 50)
+    lesson.target_train = np.arange(200), labels
+    first, classes = lesson.pick(5, seed=0)
+    assert np.bincount(classes).tolist() == [5] * 4
+    assert len(set(first)) == 20
+    assert (labels[first] == classes).all()
+    assert set(first) != set(lesson.pick(5, seed=1)[0])
+    assert (first == lesson.pick(5, seed=0)[0]).all()
+
+
+def test_a_copied_network_has_arrays_of_its_own(lesson):
+    network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    twin = lesson.copied(network)
+    for ours, theirs in zip(twin.get_weights(), network.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    twin.set_weights([weight + 1 for weight in twin.get_weights()])
+    assert not np.allclose(twin.get_weights()[0], network.get_weights()[0])
+
+
+# --- exercises: other correct answers, and mistakes with a word of the hint that each should get
+
+
+def l2_sp(*, start_of=lambda s: s, scale=1.0, gradient=2.0, first_only=False):
+    def penalty(weights, start, strength):
+        steps = [w - start_of(s) for w, s in zip(weights, start, strict=True)]
+        counted = steps[:1] if first_only else steps
+        total = scale * strength * sum(np.vdot(step, step) for step in counted)
+        return total, [gradient * strength * step for step in steps]
+
+    return penalty
+
+
+RUNS = [0.5, 0.52, 0.51]
+
+
+LOWER, HIGHER = [0.4, 0.41, 0.39], [0.6, 0.61, 0.62]
+
+
+CROSSED = {n: {"frozen": RUNS, "fine-tuned": LOWER if n < 50 else HIGHER} for n in (5, 20, 80, 320)}
+
+
+ALTERNATIVES = {
+    "13.arrays_that_change": [
+        [
+            *("dense/bias", "dense/kernel", "norm/beta", "norm/gamma"),
+            *("norm/moving_mean", "norm/moving_variance"),
+        ]
+    ],
+    "13.crossing": [CROSSED],
+    "13.l2_sp": [l2_sp()],
+}
+
+MISTAKES = {
+    "13.arrays_that_change": [
+        ("dense/kernel", "a set of texts"),
+        ({"dense/weights"}, "there is no dense/weights"),
+        ({"conv/kernel"}, "frozen"),
+        ({"norm/gamma"}, "dense layer"),
+        ({"dense/kernel", "dense/bias"}, "nobody has frozen"),
+        ({"dense/kernel", "dense/bias", "norm/gamma", "norm/beta"}, "follow every batch"),
+    ],
+    "13.crossing": [
+        ({}, "give {images_per_class"),
+        ({5: RUNS}, "the entry of 5"),
+        ({5: {"frozen": [0.5], "fine-tuned": RUNS}}, "at least three seeds"),
+        ({5: {"frozen": [50, 51, 52], "fine-tuned": RUNS}}, "not percentages"),
+        ({5: {"frozen": [0.5] * 3, "fine-tuned": RUNS}}, "another seed"),
+        ({5: CROSSED[5], 80: CROSSED[80]}, "four are needed"),
+        (dict.fromkeys(range(4), CROSSED[80]), "fewer images"),
+        (dict.fromkeys(range(4), CROSSED[5]), "more images"),
+    ],
+    "13.l2_sp": [
+        (l2_sp(start_of=lambda s: 0), "not from zero"),
+        (l2_sp(scale=1 / 0.3), "strength is missing"),
+        (l2_sp(first_only=True), "only the first"),
+        (l2_sp(scale=0.7), "λ Σ"),
+        (l2_sp(gradient=1.0), "2 of the square is missing"),
+        (l2_sp(gradient=-2.0), "the sign is wrong"),
+        (l2_sp(gradient=2 / 0.3), "the strength is missing"),
+        (l2_sp(gradient=5.0), "differentiate"),
+        (lambda w, s, c: print(l2_sp()(w, s, c), end="\r"), "`return` missing"),
+        (lambda w, s, c: l2_sp()(w, s, c)[0], "two things"),
+        (lambda w, s, c: (l2_sp()(w, s, c)[0], [0, 0]), "in its shape"),
+    ],
+}
+
+
+class TestExercises(ExerciseTests):
+    pass
