@@ -68,16 +68,18 @@ class Contest:
         import keras
 
         from dlkit import evaluate
-        from dlkit.recipes.scratch import SCRATCH
+        from dlkit.recipes.from_scratch import FROM_SCRATCH
 
         keras.utils.set_random_seed(seed)
-        begin, recipe = time.perf_counter(), SCRATCH["cifar10-fast"]
+        begin, recipe = time.perf_counter(), FROM_SCRATCH["cifar10-fast"]
         steps = epochs * -(-len(self.labels) // recipe.batch_size)
-        model = recipe.make(self.images.shape[1:], len(self.photos.class_names), steps, runtime.find_device()[1])
+        model = recipe.build(self.images.shape[1:], len(self.photos.class_names), steps, runtime.configure_device()[1])
         recipe.prepare(model, self.images)
-        train_ds = data.pipeline(self.images, self.labels, **recipe.pipeline_options(epochs, seed))
+        train_ds = data.pipeline(
+            self.images, self.labels, training=True, **recipe.with_options(epochs=epochs).pipeline_options(seed)
+        )
         model.fit(train_ds, epochs=epochs, verbose=0, shuffle=False)
-        probs = evaluate.predict_probs(model, self.test_images, mirrored=recipe.mirrored)
+        probs = evaluate.predict_probs(model, self.test_images, flip_tta=recipe.flip_tta)
         result = time.perf_counter() - begin, evaluate.accuracy(self.test_labels, probs)
         begin = time.perf_counter()
         model.fit(train_ds.take(50), verbose=0, shuffle=False)  # not raced: tells how long an epoch takes by itself
@@ -128,7 +130,7 @@ def save(photos, runs, *, folder=race.FOLDER):
     """Puts the three rows into the table; `runs` holds (seconds, accuracy) of every turn."""
     lines = runs["theirs"]
     told = race.conditions(
-        data=f"{TRAIN_COUNT:,} and {len(photos.test[1]):,} test images of {photos.name} ({photos.origin})",
+        data=f"{TRAIN_COUNT:,} and {len(photos.test[1]):,} test images of {photos.name}",
         seeds=f"0 to {len(lines) - 1}",
         seconds={name: _spread([seconds for seconds, _ in took], ".1f") for name, took in runs.items()},
         test_accuracy={name: _spread([accuracy for _, accuracy in took], ".4f") for name, took in runs.items()},

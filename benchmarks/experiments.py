@@ -85,7 +85,7 @@ def run(protocol, dataset, *, tables=TABLES, unfinished=UNFINISHED):
     """
     name = protocol.__name__
     code = notebook_code(notebook_path(protocol), protocol.FUNCTIONS)
-    same = f"{code} {hashlib.sha256(Path(protocol.__file__).read_bytes()).hexdigest()} {dataset.name} {dataset.origin}"
+    same = f"{code} {hashlib.sha256(Path(protocol.__file__).read_bytes()).hexdigest()} {dataset.name}"
     part = unfinished / f"{name}.json"
     state = json.loads(part.read_text()) if part.exists() else {}
     if state.get("same") != same:  # none, or of another version of the experiment
@@ -112,7 +112,7 @@ def run(protocol, dataset, *, tables=TABLES, unfinished=UNFINISHED):
 def table(protocol, dataset, state, code):
     """The content of the table's file: the rows and the conditions that they belong to."""
     conditions = race.conditions()
-    device, _ = runtime.find_device()
+    device, _ = runtime.configure_device()
     return {
         "lesson": protocol.__name__,
         "title": protocol.TITLE,
@@ -122,7 +122,7 @@ def table(protocol, dataset, state, code):
         "versions": {**conditions["versions"], "dlkit": dlkit.__version__},
         "data": {
             "name": dataset.name,
-            "origin": dataset.origin,
+            "is_real": dataset.is_real,
             "train": len(dataset.train[1]),
             "test": len(dataset.test[1]),
         },
@@ -150,7 +150,7 @@ def main(arguments=None):
     runtime.setup(0)
     protocol = load_protocol(chosen.lesson)
     dataset = data.load(protocol.DATA, real=not chosen.stand_in)
-    tables = TABLES if dataset.origin == "real" else UNFINISHED / "stand-in"
+    tables = TABLES if dataset.is_real else UNFINISHED / "stand-in"
     print(f"wrote {run(protocol, dataset, tables=tables).relative_to(ROOT)}")
 
 

@@ -118,7 +118,7 @@ def run(rounds=3):
         shares = [extraction(small, images, Path(folder, "rate")) for _ in range(5)]
         result = race.take_turns(contest.ours, contest.theirs, rounds=rounds)
     told = race.conditions(
-        data=f"{IMAGE_COUNT:,} images of {contest.photos.name} ({contest.photos.origin})",
+        data=f"{IMAGE_COUNT:,} images of {contest.photos.name}",
         backbone=f"ResNet50 with random weights at {IMAGE_SIZE} px, head of 512 units, {EPOCHS} epochs",
         final_loss={side: f"{statistics.median(values):.4f}" for side, values in contest.losses.items()},
     )

@@ -25,7 +25,7 @@ def save(metrics, *, folder=race.FOLDER):
 
     train, val = ([100 * epoch[key] for epoch in metrics["history"]] for key in ("accuracy", "val_accuracy"))
     epochs = range(1, len(train) + 1)
-    figure = plots.show_curves(
+    figure = plots.plot_curves(
         {"training images, augmented": (epochs, train), "validation images": (epochs, val)},
         x_label="epoch",
         y_label="accuracy, %",

@@ -86,6 +86,6 @@ def run(rounds=5):
             our_rate(folder)  # once for nothing: imports, first traces
             print(f"{name}: JPEG files of {side} pixels")
             result = race.take_turns(lambda folder=folder: our_rate(folder), make_legacy(folder), rounds=rounds)
-        told = race.conditions(data=f"{IMAGE_COUNT:,} images of {photos.name} ({photos.origin})", batch_size=BATCH_SIZE)
+        told = race.conditions(data=f"{IMAGE_COUNT:,} images of {photos.name}", batch_size=BATCH_SIZE)
         question = f"augmented batches at 224 px from files of {side} px, against the legacy ImageDataGenerator"
         race.save(name, {"question": question, "goal": goal, "unit": "images/s", "conditions": told, **result})

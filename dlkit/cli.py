@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 
 def main(arguments=None):
@@ -84,15 +85,15 @@ def _data_options(command):
 
 
 def _train_options(command):
-    from dlkit import recipes
-
-    lines = "\n".join(f"  {name:12} {recipe.about}" for name, recipe in recipes.RECIPES.items())
-    command.description = f"Recipes:\n{lines}"
-    command.add_argument("recipe", choices=recipes.RECIPES, metavar="recipe")
+    command.description = "Trains a recipe into a run folder. Without a recipe it lists them."
+    command.add_argument("recipe", nargs="?", help="without it, the recipes are listed")
     command.add_argument("--data", metavar="DIR", help="folder with train/<class>/* and test/<class>/*")
     command.add_argument("--image-size", type=int, metavar="N", help="work at N x N pixels")
-    command.add_argument("--skip-broken", action="store_true", help="leave out files that are no readable images")
-    command.add_argument("--out", metavar="RUN", required=True, help="run folder for results and checkpoints")
+    command.add_argument("--skip-broken", action="store_true", help="leave out files that cannot be read as images")
+    command.add_argument("--out", metavar="RUN", help="run folder for results and checkpoints")
+    command.add_argument(
+        "--cache", metavar="DIR", help="folder for features of frozen networks, shared by several runs"
+    )
     command.add_argument("--epochs", type=int, metavar="N", help="instead of the recipe's own number")
     command.add_argument("--unfreeze", metavar="STAGE", help='stage to fine-tune from, such as conv5; "" for all')
     command.add_argument("--weights", metavar="W", help="imagenet (default), a file, or none for random ones")
@@ -134,22 +135,26 @@ def _data_verify(options):
 
 
 def _train(options):
-    from dlkit import recipes
-
-    if options.epochs is not None and options.epochs < 1:
-        raise ValueError(f"Expected --epochs of 1 or more. Received: {options.epochs}.")
-    if options.image_size is not None and options.image_size < 1:
-        raise ValueError(f"Expected --image-size of 1 or more. Received: {options.image_size}.")
-    borrows = isinstance(recipes.RECIPES[options.recipe], recipes.TransferRecipe)
-    if not options.data and (options.skip_broken or (options.image_size and not borrows)):
-        raise ValueError("--image-size and --skip-broken are about a folder of images: name it with --data.")
-    if not borrows and (options.unfreeze is not None or options.weights):
-        raise ValueError(f"--unfreeze and --weights are for recipes that borrow a network; {options.recipe} does not.")
+    if options.recipe and not options.out:
+        raise ValueError("Expected a run folder for the results: --out RUN. Received: none.")
+    if options.data and not Path(options.data).is_dir():
+        raise ValueError(
+            f"{options.data} does not exist. Expected a folder with train/<class>/<image> and test/<class>/<image>. To "
+            "train on the recipe's own data set, leave --data out."
+        )
+    if options.skip_broken and not options.data:
+        raise ValueError("--skip-broken is about a folder of images: name it with --data.")
+    recipes = _import_recipes()
+    if not options.recipe:
+        for name, recipe in recipes.RECIPES.items():
+            print(f"{name:12} {recipe.description}")
+        return
     metrics = recipes.train(
         options.recipe,
         out=options.out,
         data_dir=options.data,
         on_error="skip" if options.skip_broken else "raise",
+        cache=options.cache,
         epochs=options.epochs,
         image_size=options.image_size,
         unfreeze=options.unfreeze,
@@ -158,17 +163,25 @@ def _train(options):
         verbose=1 if sys.stdout.isatty() else 2,
     )
     if metrics is None:
-        print("✓ this worker's part is done; results, pictures and model are with worker 0.")
+        print("✓ this worker has finished; results, figures and model are in the run folder of worker 0.")
         return
     low, high = metrics["accuracy_interval_95"]
     print(
         f"✓ test accuracy {metrics['accuracy']:.4f} (95% interval {low:.3f} to {high:.3f}), "
-        f"{metrics['seconds']:.0f} s of training. Results, pictures and model: {options.out}"
+        f"{metrics['seconds']:.0f} s of training. Results, figures and model: {options.out}"
     )
 
 
-def _predict(options):
-    from dlkit import recipes
+def _import_recipes():
+    """The recipes; they import TensorFlow and Keras, which takes seconds and writes to standard error."""
+    from dlkit import runtime
 
+    with runtime.suppress_native_stderr():
+        from dlkit import recipes
+    return recipes
+
+
+def _predict(options):
+    recipes = _import_recipes()
     for file, classes in zip(options.images, recipes.predict(options.run_folder, options.images), strict=True):
         print(f"{file}: " + ", ".join(f"{name} {probability:.0%}" for name, probability in classes))

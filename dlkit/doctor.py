@@ -106,7 +106,7 @@ def _package(name, broken):
         if name in FOR_LESSONS and shell.project_folder() is None:
             return "note", name, f"not installed, and only the lessons need it → {_install(name)}"
         return "fault", name, f"not installed → {_install(name)}"
-    with runtime.quiet_start():
+    with runtime.suppress_native_stderr():
         error = _import_error(PACKAGES[name])
     if error is None:
         return "ok", name, found
@@ -154,8 +154,8 @@ def _keras_settings():
 
 
 def _device():
-    with runtime.quiet_start():
-        device, precision = runtime.find_device()
+    with runtime.suppress_native_stderr():
+        device, precision = runtime.configure_device()
     gpu, cores = device.startswith("GPU"), f"{os.cpu_count()} cores"
     if gpu:
         yield "ok", "device", f"{device}, {cores}"

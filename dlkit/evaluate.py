@@ -7,21 +7,21 @@ import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 
-def predict_probs(model, images, *, batch_size=500, mirrored=False):
+def predict_probs(model, images, *, batch_size=500, flip_tta=False):
     """Class probabilities from a model that returns logits.
 
     Args:
         model: a `keras.Model` to logits.
         images: array of shape (count, ...); rows of tokens as well.
         batch_size: images at a time.
-        mirrored: True asks a second time, about each image mirrored left to right, and takes the mean of both logits;
+        flip_tta: True asks a second time, about each image flipped left to right, and takes the mean of both logits;
             images of shape (count, height, width, channels) then.
 
     Returns:
         float32 array of shape (count, num_classes); each row sums to 1.
     """
     logits = model.predict(images, batch_size=batch_size, verbose=0)
-    if mirrored:
+    if flip_tta:
         logits = (logits + model.predict(images[:, :, ::-1], batch_size=batch_size, verbose=0)) / 2
     return keras.ops.convert_to_numpy(keras.ops.softmax(logits.astype("float32")))
 

@@ -27,7 +27,7 @@ def feature_maps(model, images, layer):
     return _until(model, layer).predict(_checked(model, images), verbose=0)
 
 
-def gradients(model, images, classes=None):
+def input_gradients(model, images, classes=None):
     """Slope of the class's logit with each pixel value.
 
     Returns:

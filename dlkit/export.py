@@ -16,16 +16,16 @@ import tensorflow as tf
 
 from dlkit import runtime
 
-FORMS = ("float32", "dynamic", "int8")
+QUANTIZATIONS = ("float32", "dynamic", "int8")
 
 
-def to_litert(model, path, *, form="float32", calibration=None):
-    """Writes a network as a LiteRT file, the form that phones and small computers run.
+def to_litert(model, path, *, quantization="float32", calibration=None):
+    """Writes a network as a LiteRT file, the quantization that phones and small computers run.
 
     Args:
         model: a built `keras.Model` with one input and one output.
         path: the file, ending in `.tflite`. It is written beside and renamed, so what has its name is whole.
-        form: "float32", the network as it is; "dynamic", weights as 8-bit integers, the rest in floating point;
+        quantization: "float32", the network as it is; "dynamic", weights as 8-bit integers, the rest in floating point;
             "int8", everything in 8-bit integers, input and output too.
         calibration: for "int8" a hundred or so typical inputs, shape (count, ...), as the network gets them in use:
             from them the range of every layer is read.
@@ -34,23 +34,23 @@ def to_litert(model, path, *, form="float32", calibration=None):
         The path.
 
     Raises:
-        ValueError: for an unknown form, or when "int8" has no calibration of the input's shape.
+        ValueError: for an unknown quantization, or when "int8" has no calibration of the input's shape.
     """
-    if form not in FORMS:
-        raise ValueError(f"Expected one of the forms {', '.join(FORMS)}. Received: {form!r}.")
-    if form == "int8":
+    if quantization not in QUANTIZATIONS:
+        raise ValueError(f"Expected one of the forms {', '.join(QUANTIZATIONS)}. Received: {quantization!r}.")
+    if quantization == "int8":
         expected, found = tuple(model.input_shape[1:]), np.shape(calibration)[1:]
         if calibration is None or len(calibration) == 0 or found != expected:
             raise ValueError(
                 f"int8 needs calibration: typical inputs of shape (count, {', '.join(map(str, expected))}). "
                 f"Received: {None if calibration is None else np.shape(calibration)}."
             )
-    with tempfile.TemporaryDirectory() as folder, runtime.quiet_start():
+    with tempfile.TemporaryDirectory() as folder, runtime.suppress_native_stderr():
         model.export(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        if form != "float32":
+        if quantization != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if form == "int8":
+        if quantization == "int8":
             converter.representative_dataset = lambda: ([row[None]] for row in np.asarray(calibration, "float32"))
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             converter.inference_input_type = converter.inference_output_type = tf.int8
@@ -76,7 +76,7 @@ class LiteRT:
     """
 
     def __init__(self, path):
-        with warnings.catch_warnings(), runtime.quiet_start():
+        with warnings.catch_warnings(), runtime.suppress_native_stderr():
             warnings.simplefilter("ignore")  # TensorFlow announces that the class will move to a package of its own
             try:
                 self.interpreter = tf.lite.Interpreter(model_path=str(path))
@@ -105,14 +105,14 @@ class LiteRT:
         return self.interpreter.get_tensor(self._output["index"])
 
 
-def size(path):
+def file_size(path):
     """Bytes of a file, or of all files in a folder."""
     path = Path(path)
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def latency(predict, image, *, repeats=100):
+def measure_latency(predict, image, *, repeats=100):
     """Median seconds that `predict` takes for a batch of one image; the first call is left out.
 
     Args:

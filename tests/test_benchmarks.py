@@ -9,14 +9,14 @@ import pytest
 
 from benchmarks import cifar10, frozen, long, pipeline, race, startup
 from dlkit import data
-from dlkit.data import standins
+from dlkit.data import synthetic
 
 
 @pytest.fixture
 def small_cifar10(monkeypatch):
     """A few drawn shapes that answer to the name of CIFAR-10."""
-    train, test = standins.shapes10(300, seed=0), standins.shapes10(200, seed=1)
-    small = data.Dataset("shapes10", train, test, list(standins.SHAPES), "stand-in", "dlkit (generated)")
+    train, test = synthetic.shapes10(300, seed=0), synthetic.shapes10(200, seed=1)
+    small = data.Dataset("shapes10", train, test, list(synthetic.SHAPES), False, "dlkit (generated)")
     monkeypatch.setattr(data, "load", lambda name: small)
     return small
 
@@ -132,7 +132,7 @@ def test_who_misses_the_line_or_takes_too_long_has_nothing_in_that_turn(small_ci
 
 def test_the_long_training_is_told_with_its_curve(tmp_path):
     history = [{"accuracy": 0.1 * k, "val_accuracy": 0.08 * k, "seconds": 60.0} for k in range(1, 7)]
-    card = {"name": "cifar10", "origin": "real", "train_images": 50_000, "test_images": 10_000}
+    card = {"name": "cifar10", "is_real": True, "train_images": 50_000, "test_images": 10_000}
     about = {"accuracy": 0.91234, "accuracy_interval_95": (0.906, 0.918), "seconds": 360.0, "parameters": 1_975_096}
     about |= {
         "epochs": 6,

@@ -21,7 +21,7 @@ def test_unknown_names_are_refused_with_the_known_ones():
 
 def test_digits_are_real_and_split_without_overlap():
     digits = data.load("digits")
-    assert digits.origin == "real"
+    assert digits.is_real
     (train_images, _), (test_images, test_labels) = digits.train, digits.test
     assert train_images.shape == (1347, 8, 8)
     assert test_images.shape == (450, 8, 8)
@@ -42,7 +42,7 @@ def test_the_card_says_what_it_is_without_paths(empty_room):
 def test_the_card_of_images():
     images, labels = np.zeros((1200, 8, 6, 3), "uint8"), np.arange(1200) % 3
     parts = (images, labels), (images[:40], labels[:40])
-    card = repr(data.Dataset("pets", *parts, ["cat", "dog", "owl"], "real", "here", "Mine."))
+    card = repr(data.Dataset("pets", *parts, ["cat", "dog", "owl"], True, "here", "Mine."))
     assert card.splitlines() == [
         "pets: real, from here",
         "  1,200 training and 40 test images of 8 x 6 x 3, uint8",
@@ -54,7 +54,7 @@ def test_the_card_of_images():
 def test_the_card_of_texts():
     texts, labels = np.array(["one two", "one", "one two three"], object), np.array([0, 1, 0])
     parts = (texts, labels), (texts[:1], labels[:1])
-    card = repr(data.Dataset("notes", *parts, ["bad", "good"], "real", "here", "Mine."))
+    card = repr(data.Dataset("notes", *parts, ["bad", "good"], True, "here", "Mine."))
     assert card.splitlines() == [
         "notes: real, from here",
         "  3 training and 1 test texts of 2 words on average",
@@ -64,14 +64,14 @@ def test_the_card_of_texts():
 
 
 def test_the_card_of_one_long_text():
-    card = repr(data.Dataset("play", "a" * 9_000, "b" * 1_000, [], "real", "here", "A play."))
+    card = repr(data.Dataset("play", "a" * 9_000, "b" * 1_000, [], True, "here", "A play."))
     assert card.splitlines() == ["play: real, from here", "  9,000 training and 1,000 test characters", "  A play."]
 
 
 def test_the_card_of_months():
     months, values = np.arange("1990-01", "1991-01", dtype="datetime64[M]"), np.zeros(12)
     parts = (months[:8], values[:8]), (months[8:], values[8:])
-    card = repr(data.Dataset("rain", *parts, [], "real", "here", "Rain."))
+    card = repr(data.Dataset("rain", *parts, [], True, "here", "Rain."))
     assert card.splitlines() == [
         "rain: real, from here",
         "  8 training and 4 test months, 1990-01 to 1990-08 and 1990-09 to 1990-12",
@@ -96,18 +96,18 @@ def test_labels_that_do_not_fit_the_class_names_are_refused(part, labels, receiv
     parts = {"train": (images, np.arange(3)), "test": (images, np.arange(3)), part: (images, np.array(labels))}
     said = f"pets: expected 3 labels in {part}, integers from 0 to 2 for 3 class names. Received: {received}"
     with pytest.raises(ValueError, match=said):
-        data.Dataset("pets", **parts, class_names=["cat", "dog", "owl"], origin="real", source="here")
+        data.Dataset("pets", **parts, class_names=["cat", "dog", "owl"], is_real=True, source="here")
 
 
 def test_without_class_names_labels_may_be_anything():
     months = np.arange("1990-01", "1991-01", dtype="datetime64[M]"), np.full(12, -1.5)
-    assert data.Dataset("rain", months, months, [], "real", "here").train is months
+    assert data.Dataset("rain", months, months, [], True, "here").train is months
 
 
 def test_without_data_a_stand_in_is_announced(empty_room, capsys):
     for name in ("mnist", "cifar10"):
         found = data.load(name)
-        assert found.origin == "stand-in"
+        assert not found.is_real
         assert f"No {name} found and none downloaded: using a stand-in" in capsys.readouterr().out
         assert data.locate(name) is None
 
@@ -120,9 +120,9 @@ def test_real_never_falls_back_and_says_how_to_get_it(name, empty_room):
 
 
 def test_the_mnist_stand_in_shares_no_digit_between_its_parts(empty_room, monkeypatch):
-    made_from, mnist_like = [], data.images.standins.mnist_like
+    made_from, mnist_like = [], data.images.synthetic.mnist_like
     monkeypatch.setattr(
-        data.images.standins, "mnist_like", lambda images, *rest: made_from.append(images) or mnist_like(images, *rest)
+        data.images.synthetic, "mnist_like", lambda images, *rest: made_from.append(images) or mnist_like(images, *rest)
     )
     mnist = data.load("mnist")
     assert mnist.train[0].shape == (8000, 28, 28)
@@ -134,7 +134,7 @@ def test_the_mnist_stand_in_shares_no_digit_between_its_parts(empty_room, monkey
 def test_cifar_from_pickled_batches(empty_room):
     test_images = write_cifar_batches(empty_room / "cifar-10-batches-py")
     cifar = data.load("cifar10", real=True)
-    assert (cifar.origin, cifar.source) == ("real", "DLKIT_DATA")
+    assert (cifar.is_real, cifar.source) == (True, "DLKIT_DATA")
     assert cifar.train[0].shape == (20, 32, 32, 3)
     np.testing.assert_array_equal(cifar.test[0], test_images)
     assert cifar.class_names[3] == "cat"
@@ -151,7 +151,7 @@ def test_cifar_from_the_archive(empty_room, tmp_path):
 def test_cifar_from_class_folders(empty_room, class_folders):
     shutil.move(class_folders, empty_room / "cifar10")
     cifar = data.load("cifar10")
-    assert (cifar.name, cifar.origin, cifar.class_names) == ("cifar10", "real", ["dark", "light"])
+    assert (cifar.name, cifar.is_real, cifar.class_names) == ("cifar10", True, ["dark", "light"])
 
 
 def test_cifar_from_keras_cache(empty_room, tmp_path):
@@ -172,7 +172,7 @@ def test_mnist_from_idx_files(empty_room):
     write_idx(empty_room / "mnist" / "t10k-labels-idx1-ubyte.gz", labels)
     only_test = data.load("mnist")
     assert (len(only_test.train[1]), len(only_test.test[1])) == (48, 12)
-    assert "Only the 10,000 of the original test set" in only_test.about
+    assert "Only the 10,000 of the original test set" in only_test.description
     write_idx(empty_room / "mnist" / "train-images-idx3-ubyte.gz", images[:50])
     with pytest.raises(data.DataError, match=r"lacks train-labels-idx1-ubyte\.gz"):
         data.load("mnist")

@@ -176,12 +176,12 @@ def test_another_python_than_the_projects_is_noted(tmp_path, monkeypatch, bash):
     ],
 )
 def test_a_gpu_is_offered_where_tensorflow_can_use_one(monkeypatch, bash, platform, told):
-    monkeypatch.setattr(runtime, "find_device", lambda: ("CPU", "float32"))
+    monkeypatch.setattr(runtime, "configure_device", lambda: ("CPU", "float32"))
     monkeypatch.setattr(doctor.sys, "platform", platform)
     device, precision = doctor._device()
     assert (device[0], precision[0]) == ("note", "note")
     assert re.search(told, device[2]), device
-    monkeypatch.setattr(runtime, "find_device", lambda: ("GPU: A100", "mixed_bfloat16"))
+    monkeypatch.setattr(runtime, "configure_device", lambda: ("GPU: A100", "mixed_bfloat16"))
     assert [state for state, *_ in doctor._device()] == ["ok", "ok"]
 
 

@@ -13,7 +13,7 @@ def test_mirrored_gives_an_image_and_its_mirror_one_answer():
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
     images = np.random.default_rng(0).normal(size=(5, 4, 4, 1)).astype("float32")
-    there, back = (evaluate.predict_probs(model, x, mirrored=True) for x in (images, images[:, :, ::-1]))
+    there, back = (evaluate.predict_probs(model, x, flip_tta=True) for x in (images, images[:, :, ::-1]))
     np.testing.assert_allclose(there, back, rtol=1e-5)
     assert not np.allclose(there, evaluate.predict_probs(model, images))
 
@@ -60,7 +60,7 @@ def test_worst_mistakes_are_wrong_and_in_order_of_confidence():
 
 
 def test_confusion_has_true_classes_in_rows():
-    assert evaluate.confusion(LABELS, PROBS).tolist() == [[1, 0, 0], [0, 1, 1], [1, 0, 1]]
+    assert evaluate.confusion_matrix(LABELS, PROBS).tolist() == [[1, 0, 0], [0, 1, 1], [1, 0, 1]]
 
 
 def test_the_class_table_has_a_line_for_every_class_even_an_empty_one():

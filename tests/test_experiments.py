@@ -68,7 +68,7 @@ def test_run_writes_rows_and_conditions(toy):
     path, _ = toy()
     content = json.loads(path.read_text())
     assert content["rows"][3] == {"way": "b", "count": 20, "test": [40, 50]}
-    assert content["data"] == {"name": "digits", "origin": "real", "train": 1347, "test": 450}
+    assert content["data"] == {"name": "digits", "is_real": True, "train": 1347, "test": 450}
     assert set(content["machine"]) == {"cores", "processor", "device"}
     assert set(content["versions"]) == {"Python", "TensorFlow", "Keras", "dlkit"}
     assert content["settings"] == {"seeds": [0, 1]}
@@ -134,7 +134,7 @@ def test_caption_has_date_minutes_and_machine(table):
 
 
 def test_caption_says_stand_in(table):
-    table.conditions["data"] = {"name": "shapes10", "origin": "stand-in"}
+    table.conditions["data"] = {"name": "shapes10", "is_real": False}
     assert "data: stand-in shapes10" in table.caption()
 
 
@@ -160,7 +160,7 @@ def test_table_belongs_to_the_notebooks_present_code(lesson):
     again = f"run `make experiments LESSON={lesson}`"
     assert table.conditions["notebook_code"] == code, f"functions of the notebook changed since: {again}"
     assert table.conditions["settings"] == json.loads(json.dumps(protocol.SETTINGS)), again
-    assert table.conditions["data"]["origin"] == "real", again
+    assert table.conditions["data"]["is_real"], again
 
 
 @pytest.mark.slow

@@ -37,7 +37,7 @@ def logit(model, images, classes):
 
 def test_gradients_agree_with_nudging(network):
     classes, step = [0, 3, 1], 0.5
-    found = explain.gradients(network, IMAGES, classes)
+    found = explain.input_gradients(network, IMAGES, classes)
     assert found.shape == IMAGES.shape
     for place in [(2, 3, 1), (0, 0, 0), (7, 5, 2)]:
         up, down = IMAGES.astype("float32"), IMAGES.astype("float32")
@@ -49,13 +49,15 @@ def test_gradients_agree_with_nudging(network):
 
 def test_without_a_class_the_predicted_one_is_explained(network):
     predicted = network.predict(IMAGES.astype("float32"), verbose=0).argmax(axis=1)
-    np.testing.assert_array_equal(explain.gradients(network, IMAGES), explain.gradients(network, IMAGES, predicted))
+    np.testing.assert_array_equal(
+        explain.input_gradients(network, IMAGES), explain.input_gradients(network, IMAGES, predicted)
+    )
 
 
 def test_the_gradient_of_a_linear_model_is_its_weights_and_noise_changes_nothing(linear):
     images = RNG.random((2, 4, 4, 1))
     weights = linear.get_weights()[0][:, 2].reshape(4, 4, 1)
-    for method in (explain.gradients, explain.smooth_grad):
+    for method in (explain.input_gradients, explain.smooth_grad):
         np.testing.assert_allclose(method(linear, images, 2), [weights] * 2, atol=1e-6)
     attributions = explain.integrated_gradients(linear, images, 2, steps=3)
     np.testing.assert_allclose(attributions, images * weights, atol=1e-6)
@@ -123,10 +125,10 @@ def test_feature_maps_are_the_layers_output(network):
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda m: explain.gradients(m, IMAGES[0]), r"image\[None\]"),
-        (lambda m: explain.gradients(m, IMAGES[:, :4]), "count, 8, 6, 3"),
-        (lambda m: explain.gradients(m, IMAGES, 4), "from 0 to 3"),
-        (lambda m: explain.gradients(m, IMAGES, [0, -1, 2]), "from 0 to 3"),
+        (lambda m: explain.input_gradients(m, IMAGES[0]), r"image\[None\]"),
+        (lambda m: explain.input_gradients(m, IMAGES[:, :4]), "count, 8, 6, 3"),
+        (lambda m: explain.input_gradients(m, IMAGES, 4), "from 0 to 3"),
+        (lambda m: explain.input_gradients(m, IMAGES, [0, -1, 2]), "from 0 to 3"),
         (lambda m: explain.feature_maps(m, IMAGES, "convolution"), "conv, norm, mean"),
         (lambda m: explain.grad_cam(m, IMAGES, layer="mean"), "rows, columns"),
     ],
@@ -141,4 +143,4 @@ def test_the_slopes_of_a_few_images_do_not_crash_with_eight_channels():
     from dlkit.models import vision
 
     model = vision.build_small_resnet((32, 32, 3), 2, channels=(8, 8, 8))
-    assert explain.gradients(model, RNG.random((1, 32, 32, 3))).shape == (1, 32, 32, 3)
+    assert explain.input_gradients(model, RNG.random((1, 32, 32, 3))).shape == (1, 32, 32, 3)

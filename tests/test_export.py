@@ -25,8 +25,8 @@ def network():
 def files(network, tmp_path_factory):
     folder = tmp_path_factory.mktemp("forms")
     return {
-        form: export.to_litert(network, folder / f"{form}.tflite", form=form, calibration=IMAGES)
-        for form in export.FORMS
+        form: export.to_litert(network, folder / f"{form}.tflite", quantization=form, calibration=IMAGES)
+        for form in export.QUANTIZATIONS
     }
 
 
@@ -42,14 +42,14 @@ def test_every_form_gives_the_networks_answers(network, files):
 
 
 def test_integers_are_smaller_and_go_in_and_out(files):
-    assert export.size(files["int8"]) < export.size(files["float32"])
+    assert export.file_size(files["int8"]) < export.file_size(files["float32"])
     interpreter = export.LiteRT(files["int8"]).interpreter
     kinds = {d["dtype"] for d in (*interpreter.get_input_details(), *interpreter.get_output_details())}
     assert kinds == {np.int8}
 
 
 def test_calibration_with_other_inputs_ruins_int8(network, files, tmp_path):
-    wrong = export.to_litert(network, tmp_path / "wrong.tflite", form="int8", calibration=IMAGES / 255)
+    wrong = export.to_litert(network, tmp_path / "wrong.tflite", quantization="int8", calibration=IMAGES / 255)
     truth = network.predict(IMAGES, verbose=0)
     errors = [np.abs(export.LiteRT(path)(IMAGES) - truth).max() for path in (files["int8"], wrong)]
     assert errors[1] > 5 * errors[0]
@@ -93,8 +93,8 @@ def test_sizes_of_files_and_folders(tmp_path):
     (tmp_path / "a").write_bytes(b"12345")
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "b").write_bytes(b"123")
-    assert export.size(tmp_path / "a") == 5
-    assert export.size(tmp_path) == 8
+    assert export.file_size(tmp_path / "a") == 5
+    assert export.file_size(tmp_path) == 8
 
 
 def test_latency_is_the_median_call():
@@ -103,5 +103,5 @@ def test_latency_is_the_median_call():
     def predict(image):
         calls.append(image)
 
-    assert 0 < export.latency(predict, IMAGES[:1], repeats=7) < 0.1
+    assert 0 < export.measure_latency(predict, IMAGES[:1], repeats=7) < 0.1
     assert len(calls) == 8

@@ -174,7 +174,7 @@ def keras_config(folder):
 
 
 def metrics(folder):
-    (folder / "metrics.json").write_text(json.dumps({"class_names": ["a", "b"], "mirrored": True, "seconds": 1.5}))
+    (folder / "metrics.json").write_text(json.dumps({"class_names": ["a", "b"], "flip_tta": True, "seconds": 1.5}))
     return Case(folder / "metrics.json", lambda: recipes._about(folder / "metrics.json"))
 
 

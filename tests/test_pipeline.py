@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from dlkit import data
-from dlkit.data import augment
+from dlkit.data import augmentation
 
 IMAGES = np.random.default_rng(0).integers(1, 256, (50, 12, 12, 3)).astype("uint8")
 LABELS = np.arange(50)
@@ -151,7 +151,7 @@ def moved(image, **settings):
     settings = {name: tf.constant([value], tf.float32) for name, value in {**neutral, **settings}.items()}
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=image[None],
-        transforms=augment._affine_transforms(*image.shape[:2], **settings),
+        transforms=augmentation._affine_transforms(*image.shape[:2], **settings),
         output_shape=image.shape[:2],
         interpolation="BILINEAR",
         fill_mode="NEAREST",
@@ -191,8 +191,8 @@ def test_affine_draws_stay_in_their_ranges_and_differ_between_images(monkeypatch
         drawn.update({name: np.asarray(values) for name, values in settings.items()})
         return original(height, width, **settings)
 
-    original = augment._affine_transforms
-    monkeypatch.setattr(augment, "_affine_transforms", spy)
+    original = augmentation._affine_transforms
+    monkeypatch.setattr(augmentation, "_affine_transforms", spy)
     images = np.zeros((4000, 10, 20, 1), "uint8")
     data.random_affine(tf.constant(images), (1, 2), rotation=30, shift=0.1, shear=5, zoom=0.3)
     largest = {"angle": np.radians(30), "right": 2, "down": 1, "shear": np.radians(5)}

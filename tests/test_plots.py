@@ -25,27 +25,27 @@ def texts(fig):
 
 
 def test_images_get_their_titles():
-    fig = plots.show_images(GREY_IMAGES, [f"no {k}" for k in range(7)], columns=4)
+    fig = plots.plot_images(GREY_IMAGES, [f"no {k}" for k in range(7)], columns=4)
     assert len(fig.axes) == 8
     assert "no 6" in texts(fig)
-    assert plots.show_images(np.zeros((2, 4, 4, 3), "uint8")).get_size_inches()[0] == 7
+    assert plots.plot_images(np.zeros((2, 4, 4, 3), "uint8")).get_size_inches()[0] == 7
 
 
 def test_wrong_predictions_are_told_with_the_truth():
-    fig = plots.show_predictions(GREY_IMAGES[:2], np.array([0, 2]), PROBS[:2], ["a", "b", "c"])
+    fig = plots.plot_predictions(GREY_IMAGES[:2], np.array([0, 2]), PROBS[:2], ["a", "b", "c"])
     assert texts(fig)[0] == "a 60%\n"
     assert texts(fig)[1] == "b 60%\nis c"
     assert fig.axes[1].title.get_color() == plots.RED
 
 
 def test_confusion_writes_the_counts():
-    fig = plots.show_confusion(np.array([[5, 0], [2, 3]]), ["cat", "dog"])
+    fig = plots.plot_confusion_matrix(np.array([[5, 0], [2, 3]]), ["cat", "dog"])
     assert {"5", "2", "3"} <= set(texts(fig))
     assert fig.axes[0].get_xlabel() == "predicted class"
 
 
 def test_curves_name_their_lines_apart():
-    fig = plots.show_curves({"one": [3, 2, 1.001], "two": [2, 1.5, 1.0]}, y_label="loss", log=True)
+    fig = plots.plot_curves({"one": [3, 2, 1.001], "two": [2, 1.5, 1.0]}, y_label="loss", log=True)
     labels = {text.get_text().strip(): text for text in fig.axes[0].texts}
     assert set(labels) == {"one", "two"}
     fig.canvas.draw()
@@ -61,7 +61,7 @@ def label_boxes(ax):
 @pytest.mark.parametrize("ends", [(0.05, 0.05), (0.05, 0.051, 0.049), (0.0, 0.9, 0.0), (2.0, 0.05)])
 def test_names_of_curves_never_overlap_even_when_the_limits_change_later(ends):
     with plots.figure(height=2) as (_, ax):
-        plots.draw_curves(ax, {f"curve {k}": [2.0, end] for k, end in enumerate(ends)})
+        plots.add_curves(ax, {f"curve {k}": [2.0, end] for k, end in enumerate(ends)})
         for top in (2, 50):
             ax.set_ylim(0, top)
             boxes = label_boxes(ax)
@@ -72,7 +72,7 @@ def test_names_of_curves_never_overlap_even_when_the_limits_change_later(ends):
 
 def test_a_name_stands_at_the_end_of_its_curve_and_at_the_last_number_when_nan_follows():
     with plots.figure(height=3) as (_, ax):
-        plots.draw_curves(ax, {"falls": [3.0, 2, 1], "breaks off": [1.0, 2.5, np.nan], "nothing": [np.nan]})
+        plots.add_curves(ax, {"falls": [3.0, 2, 1], "breaks off": [1.0, 2.5, np.nan], "nothing": [np.nan]})
         boxes = label_boxes(ax)
         ends = ax.transData.transform([(3, 1.0), (2, 2.5)])
     assert [text.get_text().strip() for text in ax.texts] == ["falls", "breaks off"]
@@ -83,16 +83,16 @@ def test_a_name_stands_at_the_end_of_its_curve_and_at_the_last_number_when_nan_f
 
 def test_the_network_is_drawn_from_the_model():
     model = models.build_classic_cnn((32, 32, 3), 10)
-    written = texts(plots.show_network(model))
+    written = texts(plots.plot_network(model))
     for layer in model.layers:
         assert layer.name in written
     assert any("65,600" in text and "64" in text for text in written)
     assert "classic_cnn: 122,570 parameters" in written
-    assert "pool_1" not in texts(plots.show_network(model, at_least=1))
+    assert "pool_1" not in texts(plots.plot_network(model, at_least=1))
 
 
 def test_wires_show_every_number():
-    fig = plots.show_wires(
+    fig = plots.plot_dense_network(
         [[1.0, 2.0], [0.25]], [np.array([[0.5], [-0.5]])], [[0.1, 0.2], [0.3]], [np.array([[7.0], [8.0]])]
     )
     assert {"1.00", "2.00", "0.25", "0.50", "-0.50", "+7.00", "+8.00", "+0.30"} <= set(texts(fig))
@@ -135,7 +135,7 @@ def test_the_live_curves_names_lie_apart_and_its_axis_ends_with_the_last_epoch(e
 
 def test_wide_images_take_a_row_as_high_as_they_are():
     square, wide = (
-        plots.show_images(np.zeros((2, 10, 10)), columns=2),
-        plots.show_images(np.zeros((2, 10, 20)), columns=2),
+        plots.plot_images(np.zeros((2, 10, 10)), columns=2),
+        plots.plot_images(np.zeros((2, 10, 20)), columns=2),
     )
     assert square.get_figheight() - wide.get_figheight() == pytest.approx(7 / 2 / 2)

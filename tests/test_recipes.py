@@ -18,7 +18,7 @@ from PIL import Image
 from dlkit import data, evaluate, models, recipes, runtime
 from dlkit.cli import main
 from dlkit.recipes import run_folder
-from dlkit.recipes.scratch import SCRATCH
+from dlkit.recipes.from_scratch import FROM_SCRATCH
 from tests.faults import mounted
 from tools.notebooks import ROOT
 
@@ -318,31 +318,31 @@ def tiny(monkeypatch):
     """Forty images of noise that every recipe takes for its own data."""
     rng = np.random.default_rng(0)
     parts = [(rng.integers(0, 256, (20, 32, 32, 3)).astype("uint8"), np.arange(20) % 2) for _ in range(2)]
-    dataset = data.Dataset("tiny", *parts, ["a", "b"], "real", "here")
+    dataset = data.Dataset("tiny", *parts, ["a", "b"], True, "here")
     monkeypatch.setattr(data, "load", lambda name: dataset)
     return dataset
 
 
-@pytest.mark.parametrize("name", SCRATCH)
+@pytest.mark.parametrize("name", FROM_SCRATCH)
 def test_every_recipe_from_scratch_runs_and_saves_a_model_that_loads(name, tiny, tmp_path):
     metrics = recipes.train(name, out=tmp_path, epochs=1, verbose=0)
     model = keras.models.load_model(tmp_path / "model.keras")
     images, labels = tiny.test
-    probs = evaluate.predict_probs(model, images, mirrored=SCRATCH[name].mirrored)
+    probs = evaluate.predict_probs(model, images, flip_tta=FROM_SCRATCH[name].flip_tta)
     assert metrics["accuracy"] == evaluate.accuracy(labels, probs)
 
 
 def test_the_fast_recipes_first_layer_is_set_from_its_training_images_and_stays_so(tiny, tmp_path):
     recipes.train("cifar10-fast", out=tmp_path, epochs=1, verbose=0)
     trained, fresh = keras.models.load_model(tmp_path / "model.keras"), models.build_fast_cnn((32, 32, 3), 2)
-    models.whiten(fresh, run_folder.split(tiny.train, 0)[0][0])
+    models.whiten(fresh, run_folder.split_validation(tiny.train, 0)[0][0])
     for ours, wanted in zip(*(model.get_layer("stem").get_weights() for model in (trained, fresh)), strict=True):
         np.testing.assert_array_equal(ours, wanted)
 
 
 @pytest.mark.parametrize("steps", [200, 400])
 def test_weight_decay_is_the_same_over_a_whole_training_however_long(steps):
-    model = SCRATCH["cifar10-long"].make((32, 32, 3), 2, steps, "float32")
+    model = FROM_SCRATCH["cifar10-long"].build((32, 32, 3), 2, steps, "float32")
     kernel = model.get_layer("stage_1_conv_1").kernel
     before, slopes = np.array(kernel), [keras.ops.zeros_like(kernel)]
     optimizer = model.optimizer
@@ -355,7 +355,7 @@ def test_weight_decay_is_the_same_over_a_whole_training_however_long(steps):
 @pytest.mark.parametrize("name", ["cifar10-fast", "cifar10-long"])
 def test_weight_decay_never_turns_a_weight_over_however_short_the_training(name):
     for steps in (1, 2, 5, 50):
-        optimizer = SCRATCH[name].make((32, 32, 3), 2, steps, "float32").optimizer
+        optimizer = FROM_SCRATCH[name].build((32, 32, 3), 2, steps, "float32").optimizer
         rates = [float(optimizer._learning_rate(step)) for step in range(steps)]
         assert max(rates) * optimizer.weight_decay < 0.2
 

@@ -98,7 +98,7 @@ def test_quiet_start_gives_back_what_was_said_when_it_fails():
     code = """
 import os
 from dlkit import runtime
-with runtime.quiet_start():
+with runtime.suppress_native_stderr():
     os.write(2, b"the reason\\n")
     raise ImportError("no such library")
 """
@@ -135,7 +135,7 @@ def test_32_bit_products_are_computed_in_full_wherever_there_is_a_gpu():
     import tensorflow as tf
 
     tf.config.experimental.enable_tensor_float_32_execution(True)
-    runtime.find_device()
+    runtime.configure_device()
     assert not tf.config.experimental.tensor_float_32_execution_enabled()
 
 

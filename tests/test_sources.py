@@ -8,7 +8,7 @@ from tools.notebooks import ROOT
 def test_load_downloads_what_is_missing_and_falls_back_to_a_stand_in(empty_room, download, server, monkeypatch, capsys):
     monkeypatch.setenv("DLKIT_OFFLINE", "0")
     monkeypatch.setitem(sources.DOWNLOADS, "cifar10", download("/missing"))
-    assert data.load("cifar10").origin == "stand-in"
+    assert not data.load("cifar10").is_real
     assert "could not be fetched" in capsys.readouterr().out
     assert server.asked == ["/missing"]
 
@@ -19,7 +19,7 @@ def test_a_folder_that_cannot_be_written_to_is_no_reason_to_stop_a_lesson(
     (tmp_path / "project-data").write_text("a file where the folder should be")
     monkeypatch.setenv("DLKIT_OFFLINE", "0")
     monkeypatch.setitem(sources.DOWNLOADS, "mnist", download("/good"))
-    assert data.load("mnist").origin == "stand-in"
+    assert not data.load("mnist").is_real
     assert "project-data cannot be written to" in capsys.readouterr().out
 
 

@@ -1,36 +1,36 @@
 import numpy as np
 import pytest
 
-from dlkit.data import standins
+from dlkit.data import synthetic
 
 
 def test_shapes_come_in_equal_parts_in_random_order_and_repeat_by_seed():
-    images, labels = standins.shapes10(200, seed=4)
+    images, labels = synthetic.shapes10(200, seed=4)
     assert images.shape == (200, 32, 32, 3)
     assert images.dtype == np.uint8
     assert np.bincount(labels).tolist() == [20] * 10
     assert (labels[:10] != np.arange(10)).any()
-    again, _ = standins.shapes10(200, seed=4)
-    other, _ = standins.shapes10(200, seed=5)
+    again, _ = synthetic.shapes10(200, seed=4)
+    other, _ = synthetic.shapes10(200, seed=5)
     np.testing.assert_array_equal(images, again)
     assert (images != other).any()
 
 
 def test_any_number_and_size_can_be_drawn():
-    assert standins.shapes10(0)[0].shape == (0, 32, 32, 3)
-    assert standins.shapes10(3, size=64)[0].shape == (3, 64, 64, 3)
+    assert synthetic.shapes10(0)[0].shape == (0, 32, 32, 3)
+    assert synthetic.shapes10(3, size=64)[0].shape == (3, 64, 64, 3)
 
 
 def test_a_colour_does_not_give_the_class_away():
-    images, labels = standins.shapes10(3000, seed=0)
+    images, labels = synthetic.shapes10(3000, seed=0)
     colours = np.stack([images[labels == k].mean(axis=(0, 1, 2)) for k in range(10)])
     assert colours.std(axis=0).max() < 6, "mean colours of the classes, of 255"
 
 
-@pytest.mark.parametrize("shape", standins.SHAPES)
+@pytest.mark.parametrize("shape", synthetic.SHAPES)
 def test_each_shape_has_an_inside_and_an_outside(shape):
     v, u = np.mgrid[-1.2:1.2:40j, -1.2:1.2:40j]
-    distance = standins._distance(shape, u, v)
+    distance = synthetic._distance(shape, u, v)
     assert 0.1 < (distance < 0).mean() < 0.6
     assert (distance[0] > 0).all(), "nothing of it touches the border"
 
@@ -39,7 +39,7 @@ def test_mnist_like_digits_stay_what_they_were():
     from dlkit import data
 
     images, labels = data.load("digits").train
-    made, made_labels = standins.mnist_like(images[:50], labels[:50], 300, seed=1)
+    made, made_labels = synthetic.mnist_like(images[:50], labels[:50], 300, seed=1)
     assert made.shape == (300, 28, 28)
     ink = (made > 60).mean(axis=(1, 2))
     assert ink.min() > 0.05, "no digit was moved out of its frame"
@@ -53,7 +53,7 @@ def test_shapes_teach_what_photographs_teach():
 
     from dlkit import data, evaluate, models, training
 
-    (images, labels), (test_images, test_labels) = standins.shapes10(10_000, seed=0), standins.shapes10(3_000, seed=1)
+    (images, labels), (test_images, test_labels) = synthetic.shapes10(10_000, seed=0), synthetic.shapes10(3_000, seed=1)
     keras.utils.set_random_seed(0)
     train_ds = data.pipeline(images, labels, batch_size=32, training=True)
     cycle = keras.optimizers.SGD(training.OneCycle(0.1, 4 * len(train_ds)), momentum=0.9, nesterov=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dlkit import data, runtime
-from dlkit.data import sources, standin_texts, text
+from dlkit.data import builtin_texts, sources, text
 
 
 def write_polarity(folder, count=20):
@@ -22,7 +22,7 @@ def write_polarity(folder, count=20):
 def test_rt_polarity_is_read_in_latin_1_without_doubles_and_split_in_equal_shares(empty_room):
     write_polarity(empty_room / "rt-polarity")
     reviews = data.load("reviews", real=True)
-    assert (reviews.origin, reviews.source, reviews.class_names) == ("real", "DLKIT_DATA", ["negative", "positive"])
+    assert (reviews.is_real, reviews.source, reviews.class_names) == (True, "DLKIT_DATA", ["negative", "positive"])
     (texts, labels), (test_texts, test_labels) = reviews.train, reviews.test
     assert (len(texts), len(test_texts)) == (32, 8)
     assert np.bincount(labels).tolist() == [16, 16]
@@ -51,7 +51,7 @@ def test_imdb_is_decoded_from_keras(empty_room, monkeypatch):
     found = data.load("reviews", real=True)
     assert found.train[0].tolist() == ["a good ? film", "film a"]
     assert found.test[1].tolist() == [1, 0]
-    assert (found.origin, found.source) == ("real", "download")
+    assert (found.is_real, found.source) == (True, "download")
 
 
 def test_imdb_in_keras_cache_needs_no_network_and_half_of_it_does_not_count(empty_room, tmp_path, monkeypatch):
@@ -87,14 +87,14 @@ def test_when_keras_cannot_fetch_imdb_the_reason_is_told(empty_room, monkeypatch
 def test_the_stand_in_for_reviews_is_real_prose_that_does_not_name_its_library(empty_room, capsys):
     reviews = data.load("reviews")
     assert "using a stand-in, the first sentences of docstrings" in capsys.readouterr().out
-    assert reviews.origin == "stand-in"
+    assert not reviews.is_real
     (texts, labels), (test_texts, test_labels) = reviews.train, reviews.test
     assert not set(texts) & set(test_texts)
     counts = np.bincount(np.concatenate([labels, test_labels]))
     assert len(counts) == 4
     assert 1_000 < counts.min() == counts.max() <= 1_200, "NumPy 2.5 has 1,186"
     assert 0.1 < len(test_texts) / (len(texts) + len(test_texts)) < 0.3
-    for name in standin_texts.LIBRARIES:
+    for name in builtin_texts.LIBRARIES:
         assert not any(name in sentence for sentence in texts)
     words = {word for sentence in texts for word in sentence.split()}
     assert {"input", "given", "array"} <= words, "only whole names are blotted out"
@@ -104,7 +104,7 @@ def test_broken_source_files_are_passed_over(tmp_path):
     (tmp_path / "broken.py").write_bytes(b"def f(:\n")
     (tmp_path / "null.py").write_bytes(b"\x00\xff")
     for name in ("broken.py", "null.py"):
-        assert list(standin_texts._first_sentences(tmp_path / name, ("numpy",))) == []
+        assert list(builtin_texts._first_sentences(tmp_path / name, ("numpy",))) == []
 
 
 @pytest.mark.parametrize("place", sources.FORMS["prose"])
@@ -141,7 +141,7 @@ def test_reviews_without_sentences_are_told(empty_room):
 
 def test_the_stand_in_for_prose_is_pythons_help(empty_room):
     prose = data.load("prose")
-    assert (prose.origin, prose.source) == ("stand-in", "Python")
+    assert (prose.is_real, prose.source) == (False, "Python")
     assert len(prose.train) > 300_000
     assert "statement" in prose.train
 

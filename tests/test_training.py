@@ -34,7 +34,9 @@ def make(epochs=4):
 def fit(model, checkpoint, epochs, callbacks=()):
     return training.fit(
         model,
-        lambda first_epoch: data.pipeline(X, Y, batch_size=8, training=True, seed=5, first_epoch=first_epoch),
+        lambda first_epoch, shard: data.pipeline(
+            X, Y, batch_size=8, training=True, seed=5, first_epoch=first_epoch, shard=shard
+        ),
         steps_per_epoch=8,
         epochs=epochs,
         checkpoint=checkpoint,
@@ -104,18 +106,18 @@ def test_a_foreign_or_broken_checkpoint_is_refused_by_name(tmp_path):
     with pytest.raises(ValueError, match=r"run\.npz belongs to another model"):
         fit(other, tmp_path / "run.npz", 1)
     (tmp_path / "run.npz").write_bytes(b"half a file")
-    with pytest.raises(ValueError, match=r"run\.npz is no readable checkpoint.*Delete it to start anew"):
+    with pytest.raises(ValueError, match=r"run\.npz cannot be read as a checkpoint.*Delete it to start from scratch"):
         fit(make(), tmp_path / "run.npz", 1)
 
 
 def test_a_loss_that_is_no_number_stops_the_training_and_what_was_saved_before_is_kept(tmp_path):
-    def poisoned(first_epoch):
+    def poisoned(first_epoch, shard):
         ds = data.pipeline(X.astype("float32"), Y, batch_size=8, training=True, seed=5, first_epoch=first_epoch)
         return ds.enumerate().map(lambda k, batch: (*batch, tf.fill([8], tf.where(k == 11, np.nan, 1.0))))
 
     model, checkpoint = make(), tmp_path / "checkpoint.npz"
     with pytest.raises(
-        training.DivergedError, match=r"became nan in epoch 2, batch 4\. The state after epoch 1 is kept"
+        training.DivergedError, match=r"became nan in epoch 2, batch 4\. The state after epoch 1 is saved"
     ):
         training.fit(model, poisoned, steps_per_epoch=8, epochs=4, checkpoint=checkpoint, verbose=0)
     again = make()
@@ -130,7 +132,7 @@ def test_a_loss_that_is_no_number_stops_the_training_and_what_was_saved_before_i
 def test_a_loss_that_is_no_number_in_the_first_epoch_says_that_nothing_was_saved(tmp_path):
     saver = training.Checkpoint(tmp_path / "run.npz")
     with pytest.raises(training.DivergedError, match=r"became nan in epoch 1, batch 1\. Nothing was saved\. Try"):
-        saver.check(np.nan, batch=0)
+        saver.check_loss(np.nan, batch=0)
 
 
 class FullDisk:
@@ -149,7 +151,7 @@ class FullDisk:
 def test_a_full_disk_says_which_epoch_is_kept(tmp_path, monkeypatch, room, kept):
     monkeypatch.setattr("dlkit.training.checkpoint.os.fsync", FullDisk(room))
     path = tmp_path / "run.npz"
-    said = re.escape(f"No space left on device. {kept} kept in {path}. Make room;")
+    said = re.escape(f"No space left on device. {kept} saved in {path}. Free some space;")
     with pytest.raises(OSError, match=rf"Epoch {room + 1} could not be saved: \[Errno {errno.ENOSPC}\] {said}"):
         fit(make(), path, 4)
     assert [file.name for file in tmp_path.iterdir()] == (["run.npz"] if room else [])
@@ -212,7 +214,9 @@ def watched(tmp_path, name, interrupt=()):
     model.compile(keras.optimizers.Adam(0.01), loss, metrics=["accuracy"])
     history = training.fit(
         model,
-        lambda first_epoch: data.pipeline(X, Y, batch_size=8, training=True, seed=5, first_epoch=first_epoch),
+        lambda first_epoch, shard: data.pipeline(
+            X, Y, batch_size=8, training=True, seed=5, first_epoch=first_epoch, shard=shard
+        ),
         steps_per_epoch=8,
         epochs=20,
         checkpoint=tmp_path / name,

@@ -199,7 +199,7 @@ def test_an_unknown_stage_is_told_with_the_known_ones():
 @pytest.mark.parametrize("stage", ["conv2", "conv3", "head"])
 def test_split_models_do_together_what_the_whole_does_and_share_its_weights(stage):
     model = randomize(build_classifier())
-    lower, upper = transfer.split(model, stage)
+    lower, upper = transfer.split_model(model, stage)
     np.testing.assert_allclose(upper(lower(IMAGES)), model(IMAGES), atol=1e-6)
     upper.layers[-1].layers[-1].bias.assign([5.0, 6.0, 7.0])
     np.testing.assert_allclose(upper(lower(IMAGES)), model(IMAGES), atol=1e-6)
@@ -207,15 +207,15 @@ def test_split_models_do_together_what_the_whole_does_and_share_its_weights(stag
 
 def test_a_cut_through_a_residual_block_is_refused():
     with pytest.raises(ValueError, match="cannot be cut before conv2_bn: a shortcut goes past it"):
-        transfer.split(build_classifier(), "conv2_bn")
+        transfer.split_model(build_classifier(), "conv2_bn")
     with pytest.raises(ValueError, match="conv2_add has several inputs"):
-        transfer.split(build_classifier(), "conv2_add")
+        transfer.split_model(build_classifier(), "conv2_add")
 
 
 def test_l2_sp_is_nothing_at_the_start_and_pulls_back_after():
     model = build_classifier()
     transfer.unfreeze(model, "conv3")
-    assert transfer.hold_to_start(model, 0.1) == 2
+    assert transfer.add_l2_sp(model, 0.1) == 2
     assert float(sum(model.losses)) == 0
     kernel = model.get_layer("conv3_conv").kernel
     kernel.assign(kernel + 0.5)
@@ -227,7 +227,7 @@ def test_l2_sp_keeps_weights_nearer_to_where_they_started():
     for strength in (0.0, 1.0):
         model = build_classifier()
         transfer.unfreeze(model, "")
-        transfer.hold_to_start(model, strength)
+        transfer.add_l2_sp(model, strength)
         start = np.array(model.get_layer("conv1_conv").kernel)
         model.compile(keras.optimizers.SGD(0.05), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
         for _ in range(20):
@@ -328,30 +328,30 @@ def test_after_a_kill_only_what_is_missing_is_computed(tmp_path, monkeypatch, ro
 
 def test_a_kill_within_the_files_first_bytes(tmp_path):
     model = build_tiny()
-    (tmp_path / f"{transfer.fingerprint(model, IMAGES)}.part").write_bytes(b"\x93NUMPY\x01")
+    (tmp_path / f"{transfer.cache_key(model, IMAGES)}.part").write_bytes(b"\x93NUMPY\x01")
     np.testing.assert_allclose(transfer.cached_features(model, IMAGES, tmp_path), model(IMAGES), rtol=1e-2, atol=1e-3)
 
 
 def test_the_files_name_knows_layers_weights_size_and_pixels():
     model = build_tiny()
-    name = transfer.fingerprint(model, IMAGES)
-    assert transfer.fingerprint(build_tiny(), IMAGES) == name, "not what Keras happens to number"
+    name = transfer.cache_key(model, IMAGES)
+    assert transfer.cache_key(build_tiny(), IMAGES) == name, "not what Keras happens to number"
     frozen = build_tiny()
     transfer.freeze(frozen)
-    assert transfer.fingerprint(frozen, IMAGES) == name, "not what is trained later"
-    assert transfer.fingerprint(build_tiny(image_size=24), IMAGES) != name
-    assert transfer.fingerprint(model, IMAGES[:9]) != name
-    assert transfer.fingerprint(model, IMAGES.astype("float32")) != name
+    assert transfer.cache_key(frozen, IMAGES) == name, "not what is trained later"
+    assert transfer.cache_key(build_tiny(image_size=24), IMAGES) != name
+    assert transfer.cache_key(model, IMAGES[:9]) != name
+    assert transfer.cache_key(model, IMAGES.astype("float32")) != name
     other = IMAGES.copy()
     other[3, 2, 1, 0] ^= 1
-    assert transfer.fingerprint(model, other) != name
+    assert transfer.cache_key(model, other) != name
     model.get_layer("conv1_bn").moving_mean.assign([0.0, 0.0, 0.0, 1e-6])
-    assert transfer.fingerprint(model, IMAGES) != name
+    assert transfer.cache_key(model, IMAGES) != name
 
 
 def test_features_at_an_inner_layer_train_the_rest(tmp_path):
     model = build_classifier()
-    lower, upper = transfer.split(model, "conv3")
+    lower, upper = transfer.split_model(model, "conv3")
     inner = transfer.cached_features(lower, IMAGES, tmp_path)
     assert inner.shape == (10, 16, 16, 4)
     transfer.unfreeze(model, "conv3")

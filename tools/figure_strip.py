@@ -46,7 +46,7 @@ PANELS = (
     Panel("11", "A CNN on CIFAR-10", "evaluate.worst_mistakes(test_labels, probs, 18)", crop=(0, 0.06, 0.665, 0.68)),
     Panel("19", "Attention", 'ax.imshow(share, cmap="Blues", vmin=0)'),
     Panel("22", "Explaining predictions", "show_maps(range(3), found)"),
-    Panel("23", "Generative models", 'heading="0, 1, 2, 3 out of noise"', crop=(0, 0.08, 1, 1)),
+    Panel("23", "Generative models", 'title="0, 1, 2, 3 out of noise"', crop=(0, 0.08, 1, 1)),
 )
 
 

@@ -114,9 +114,9 @@ def serve(address, *modules):
 def preload(modules):
     """Imports, without computing anything, what takes the time."""
     os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
-    from dlkit.runtime import quiet_start
+    from dlkit.runtime import suppress_native_stderr
 
-    with quiet_start():
+    with suppress_native_stderr():
         for module in modules:
             importlib.import_module(module)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dlkit.data import images, sources, text
-from dlkit.data.augment import random_affine, random_crop_and_flip, random_cutout
+from dlkit.data.augmentation import random_affine, random_crop_and_flip, random_cutout
 from dlkit.data.dataset import Dataset
 from dlkit.data.glossary import glossary
-from dlkit.data.images import image_folder
+from dlkit.data.images import image_folder, image_sizes
 from dlkit.data.pipeline import pipeline
 from dlkit.data.readers import DataError
 
@@ -16,6 +16,7 @@ __all__ = [
     "Dataset",
     "glossary",
     "image_folder",
+    "image_sizes",
     "load",
     "locate",
     "pipeline",

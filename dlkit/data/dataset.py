@@ -17,9 +17,9 @@ class Dataset:
             "sunspots".
         test: the same kind of thing, never used in training.
         class_names: the name of label 0, 1, …; empty where there are no labels.
-        origin: "real" or "stand-in".
+        is_real: whether it is the data set of that name, and not a stand-in.
         source: where it came from, without paths of this machine: "scikit-learn", "DLKIT_DATA", "generated" …
-        about: a sentence on what it shows and who made it.
+        description: a sentence on what it shows and who made it.
 
     Raises:
         ValueError: with class names, when a part has labels that are not integers from 0 to the number of names less
@@ -30,9 +30,9 @@ class Dataset:
     train: tuple[np.ndarray, np.ndarray] | str = field(repr=False)
     test: tuple[np.ndarray, np.ndarray] | str = field(repr=False)
     class_names: list[str]
-    origin: str
+    is_real: bool
     source: str
-    about: str = ""
+    description: str = ""
 
     def __post_init__(self):
         if self.class_names:
@@ -51,10 +51,10 @@ class Dataset:
             )
 
     def __repr__(self):
-        lines = [f"{self.name}: {self.origin}, from {self.source}", self._sizes()]
+        lines = [f"{self.name}: {'real' if self.is_real else 'stand-in'}, from {self.source}", self._sizes()]
         if self.class_names:
             lines.append(f"{len(self.class_names)} classes: {', '.join(self.class_names)}")
-        return "\n  ".join([*lines, self.about])
+        return "\n  ".join([*lines, self.description])
 
     def _sizes(self):
         if isinstance(self.train, str):

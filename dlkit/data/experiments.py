@@ -44,7 +44,7 @@ class Experiment:
         """When, for how long and on what the table was computed."""
         made, machine, used = (self.conditions[key] for key in ("made", "machine", "data"))
         day = date.fromisoformat(made)
-        origin = "real" if used["origin"] == "real" else "stand-in"
+        origin = "real" if used["is_real"] else "stand-in"
         minutes = max(1, round(self.conditions["seconds"] / 60))
         versions = ", ".join(f"{name} {version}" for name, version in self.conditions["versions"].items())
         place = f"{machine['device']} ({machine['cores']} cores, {machine['processor']})"

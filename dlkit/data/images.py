@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dlkit.data import image_files, readers, sources, standins
+from dlkit.data import image_files, readers, sources, synthetic
 from dlkit.data.dataset import Dataset
 from dlkit.data.readers import DataError
 
@@ -20,8 +20,7 @@ def image_folder(path, *, image_size=None, on_error="raise"):
 
     Args:
         path: the folder that holds `train` and `test`.
-        image_size: (height, width) to resize to; needed when the images differ in size. Or a function from the list of
-            files to that.
+        image_size: (height, width) to resize to; needed when the images differ in size.
         on_error: what to do about files that are no readable images: "raise" names them all, "skip" leaves them out,
             prints them, and the card says how many.
 
@@ -34,20 +33,12 @@ def image_folder(path, *, image_size=None, on_error="raise"):
         ValueError: for another `on_error`.
     """
     path = Path(path)
-    if missing := [part for part in ("train", "test") if not (path / part).is_dir()]:
-        raise DataError(
-            f"{path} {'lacks ' + ' and '.join(missing) if path.is_dir() else 'does not exist'}. "
-            f"Expected class folders: {path}/train/<class>/<image> and {path}/test/<class>/<image>."
-        )
-    files, labels, classes = zip(
-        *(image_files.list_image_folder(path / part) for part in ("train", "test")), strict=True
-    )
+    files, labels, classes = zip(*_list_splits(path), strict=True)
     if classes[0] != classes[1]:
         odd = sorted(set(classes[0]) ^ set(classes[1]))
         raise DataError(f"{path}: classes must be the same in train and test. In one only: {', '.join(odd)}.")
     orders = [np.random.default_rng(0).permutation(len(part)) for part in files]
     shuffled = [part[k] for part, order in zip(files, orders, strict=True) for k in order]
-    image_size = image_size(shuffled) if callable(image_size) else image_size
     images, kept = image_files.read_images(shuffled, image_size=image_size, on_error=on_error)
     labels = np.concatenate([part[order] for part, order in zip(labels, orders, strict=True)])[kept]
     cut = np.searchsorted(kept, len(files[0]))  # the first that came from test
@@ -58,7 +49,33 @@ def image_folder(path, *, image_size=None, on_error="raise"):
     skipped = len(shuffled) - len(kept)
     about = "Your own images" + (f"; unreadable files that were skipped: {skipped}." if skipped else ".")
     parts = (images[:cut], labels[:cut]), (images[cut:], labels[cut:])
-    return Dataset(path.name, *parts, classes[0], "real", "class folders", about)
+    return Dataset(path.name, *parts, classes[0], True, "class folders", about)
+
+
+def image_sizes(path, *, count=200):
+    """The sizes of the images in a folder, read from a sample of the files without decoding them.
+
+    Args:
+        path: String or path, the folder that holds `train` and `test`.
+        count: Integer, how many files to look at, evenly spread over all, default 200.
+
+    Returns:
+        Set of (height, width), as stored in the files: before the rotation that a camera noted is applied. Files that
+        cannot be read as images are left out.
+    """
+    files = [file for split in _list_splits(Path(path)) for file in split[0]]
+    return image_files.sizes(files[:: max(len(files) // count, 1)])
+
+
+def _list_splits(path):
+    """[(files, labels, class_names)] of the folders `train` and `test`."""
+    splits = ("train", "test")
+    if missing := [split for split in splits if not (path / split).is_dir()]:
+        raise DataError(
+            f"{path} {'lacks ' + ' and '.join(missing) if path.is_dir() else 'does not exist'}. "
+            f"Expected class folders: {path}/train/<class>/<image> and {path}/test/<class>/<image>."
+        )
+    return [image_files.list_image_folder(path / split) for split in splits]
 
 
 def load_digits(real):
@@ -74,7 +91,7 @@ def load_digits(real):
         (parts[0], parts[2]),
         (parts[1], parts[3]),
         [str(digit) for digit in range(10)],
-        "real",
+        True,
         "scikit-learn",
         "Handwritten digits of 13 people (Alpaydin and Kaynak 1998), grey levels 0-16 scaled to 0-255.",
     )
@@ -91,16 +108,16 @@ def load_mnist(real):
     if found:
         x_train, y_train, x_test, y_test = readers.read_npz(found[1], ["x_train", "y_train", "x_test", "y_test"])
         parts = (_checked(*part, (28, 28), found[1]) for part in ((x_train, y_train), (x_test, y_test)))
-        return _digits_dataset(*parts, "real", found[0], _MNIST_ABOUT)
+        return _digits_dataset(*parts, True, found[0], _MNIST_ABOUT)
     if real:
         raise sources.unobtainable(
             "mnist", "mnist.npz, or the idx files train-images-idx3-ubyte.gz and its three companions"
         )
     sources.notice("mnist", "scikit-learn's digits, enlarged to 28 x 28 and moved about")
     digits = load_digits(real)
-    train, test = standins.mnist_like(*digits.train, 8_000), standins.mnist_like(*digits.test, 2_000)
+    train, test = synthetic.mnist_like(*digits.train, 8_000), synthetic.mnist_like(*digits.test, 2_000)
     about = "Stand-in for MNIST: scikit-learn's 8 x 8 digits enlarged and moved about; no digit is in both parts."
-    return _digits_dataset(train, test, "stand-in", "scikit-learn", about)
+    return _digits_dataset(train, test, False, "scikit-learn", about)
 
 
 def _mnist_from_idx(folder, label):
@@ -117,7 +134,7 @@ def _mnist_from_idx(folder, label):
         return _checked(readers.read_idx(images), readers.read_idx(labels), (28, 28), f"{folder}/{part}-*")
 
     if any(folder.glob("train-images-idx3-ubyte*")):
-        return _digits_dataset(read("train"), read("t10k"), "real", label, _MNIST_ABOUT)
+        return _digits_dataset(read("train"), read("t10k"), True, label, _MNIST_ABOUT)
     images, labels = read("t10k")
     if (rare := np.bincount(labels)[np.unique(labels)].min()) < 2 or len(labels) < 50:
         raise DataError(
@@ -126,7 +143,7 @@ def _mnist_from_idx(folder, label):
         )
     parts = train_test_split(images, labels, test_size=0.2, stratify=labels, random_state=0)
     about = _MNIST_ABOUT + " Only the 10,000 of the original test set were found; a fifth of them is held out here."
-    return _digits_dataset((parts[0], parts[2]), (parts[1], parts[3]), "real", label, about)
+    return _digits_dataset((parts[0], parts[2]), (parts[1], parts[3]), True, label, about)
 
 
 def _checked(images, labels, shape, file):
@@ -142,8 +159,8 @@ def _checked(images, labels, shape, file):
     return images, labels.astype("int64")
 
 
-def _digits_dataset(train, test, origin, source, about):
-    return Dataset("mnist", train, test, [str(digit) for digit in range(10)], origin, source, about)
+def _digits_dataset(train, test, is_real, source, about):
+    return Dataset("mnist", train, test, [str(digit) for digit in range(10)], is_real, source, about)
 
 
 def load_cifar10(real):
@@ -153,10 +170,10 @@ def load_cifar10(real):
     if found and found[1].suffix == ".npz":
         return _cifar10_from_npz(found[1], found[0], about)
     if found and (found[1] / "train").is_dir():
-        return replace(image_folder(found[1]), name="cifar10", source=found[0], about=about)
+        return replace(image_folder(found[1]), name="cifar10", source=found[0], description=about)
     if found:
         train, test, class_names = readers.read_cifar_batches(found[1])
-        return Dataset("cifar10", train, test, class_names, "real", found[0], about)
+        return Dataset("cifar10", train, test, class_names, True, found[0], about)
     if real:
         raise sources.unobtainable(
             "cifar10", "cifar10.npz, cifar-10-python.tar.gz, cifar-10-batches-py/, or cifar10/{train,test}/<class>/"
@@ -175,11 +192,11 @@ def _cifar10_from_npz(file, label, about):
             f"{class_names.dtype} {class_names.shape}. Delete it and fetch it again."
         )
     about += f" Plain arrays from {file.name}, which is not a file of the publisher."
-    return Dataset("cifar10", train, test, class_names.tolist(), "real", label, about)
+    return Dataset("cifar10", train, test, class_names.tolist(), True, label, about)
 
 
 def load_shapes10(real):
     """The coloured stand-in by its own name; generated even where real images are at hand."""
-    train, test = standins.shapes10(12_000, seed=0), standins.shapes10(3_000, seed=1)
+    train, test = synthetic.shapes10(12_000, seed=0), synthetic.shapes10(3_000, seed=1)
     about = "Ten kinds of shapes in free colours over cluttered grounds, drawn by dlkit: no photographs."
-    return Dataset("shapes10", train, test, list(standins.SHAPES), "stand-in", "dlkit (generated)", about)
+    return Dataset("shapes10", train, test, list(synthetic.SHAPES), False, "dlkit (generated)", about)

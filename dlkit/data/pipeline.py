@@ -13,7 +13,7 @@ def pipeline(
     image_size=None,
     seed=0,
     first_epoch=None,
-    part=(0, 1),
+    shard=(0, 1),
 ):
     """Makes a `tf.data.Dataset` of (images, labels) batches.
 
@@ -35,7 +35,7 @@ def pipeline(
         first_epoch: None makes a dataset of which one pass is one epoch. A number makes an endless one that begins
             with that epoch, for a training that goes on after a stop: the batches of an epoch depend on the seed and
             the epoch's number alone. Training only.
-        part: (index, count): this worker's number and that of all workers. Each gets its part of the same batches,
+        shard: (index, count): this worker's index and the number of workers. Each gets its shard of the same batches,
             and augments only that. Training only.
 
     Returns:
@@ -66,11 +66,11 @@ def pipeline(
         order = tf.random.experimental.stateless_shuffle(tf.range(len(labels)), seed=[seed, epoch])
         batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size).enumerate()
         return batches.map(
-            lambda step, rows: batch([epoch, step * part[1] + part[0]], rows), num_parallel_calls=tf.data.AUTOTUNE
+            lambda step, rows: batch([epoch, step * shard[1] + shard[0]], rows), num_parallel_calls=tf.data.AUTOTUNE
         )
 
     def batch(fresh_seed, rows):
-        rows = rows[part[0] :: part[1]]
+        rows = rows[shard[0] :: shard[1]]
         chosen = tf.gather(images, rows)
         chosen = chosen if augment is None else augment(chosen, fresh_seed)
         chosen = chosen if image_size is None else tf.image.resize(chosen, image_size)

@@ -7,7 +7,7 @@ from importlib import resources
 
 import numpy as np
 
-from dlkit.data import sources, standin_texts
+from dlkit.data import builtin_texts, sources
 from dlkit.data.dataset import Dataset
 from dlkit.data.readers import DataError
 
@@ -25,9 +25,9 @@ def load_reviews(real):
     if real:
         raise sources.unobtainable("reviews", "rt-polarity.pos and rt-polarity.neg, or Keras's imdb.npz")
     sources.notice("reviews", "the first sentences of docstrings, to be told apart by library")
-    train, test, class_names = standin_texts.docstrings()
+    train, test, class_names = builtin_texts.docstrings()
     about = "Stand-in for movie reviews: real sentences, the openings of docstrings; the class is the library."
-    return Dataset("reviews", train, test, class_names, "stand-in", "installed libraries", about)
+    return Dataset("reviews", train, test, class_names, False, "installed libraries", about)
 
 
 def _rt_polarity(folder, label):
@@ -47,7 +47,7 @@ def _rt_polarity(folder, label):
             )
     about = "Sentences of movie reviews, judged by their stars (Pang and Lee 2005); a fifth of them is held out here."
     train, test = split_texts(texts, labels)
-    return Dataset("reviews", train, test, ["negative", "positive"], "real", label, about)
+    return Dataset("reviews", train, test, ["negative", "positive"], True, label, about)
 
 
 def split_texts(texts, labels, *, share=0.2):
@@ -92,7 +92,7 @@ def _imdb(label):
         return np.array(texts, object), np.asarray(part[1], "int64")
 
     about = "50,000 movie reviews (Maas and others 2011), as Keras prepares them: lower case, no punctuation."
-    return Dataset("reviews", *map(decoded, parts), ["negative", "positive"], "real", label, about)
+    return Dataset("reviews", *map(decoded, parts), ["negative", "positive"], True, label, about)
 
 
 def load_prose(real):
@@ -108,17 +108,17 @@ def load_prose(real):
                 "the first nine tenths. Delete it and fetch it again."
             )
         about = "Plays of Shakespeare, 40,000 lines (Karpathy 2015, char-rnn)."
-        return _prose(text, "real", found[0], about)
+        return _prose(text, True, found[0], about)
     if real:
         raise sources.unobtainable("prose", "tinyshakespeare.txt")
     sources.notice("prose", "the Python documentation that comes with every Python")
     about = "Stand-in for Tiny Shakespeare: the topics of Python's built-in help."
-    return _prose(standin_texts.python_topics(), "stand-in", "Python", about)
+    return _prose(builtin_texts.python_topics(), False, "Python", about)
 
 
-def _prose(text, origin, source, about):
+def _prose(text, is_real, source, about):
     cut = text.rindex("\n", 0, int(0.9 * len(text))) + 1
-    return Dataset("prose", text[:cut], text[cut:], [], origin, source, about)
+    return Dataset("prose", text[:cut], text[cut:], [], is_real, source, about)
 
 
 def load_sunspots(real):
@@ -132,7 +132,7 @@ def load_sunspots(real):
     cut = len(values) - 360
     about = "Monthly means of the relative sunspot number (Zurich and Tokyo; Andrews and Herzberg 1985)."
     parts = (months[:cut], values[:cut]), (months[cut:], values[cut:])
-    return Dataset("sunspots", *parts, [], "real", "dlkit", about)
+    return Dataset("sunspots", *parts, [], True, "dlkit", about)
 
 
 def _monthly(path):

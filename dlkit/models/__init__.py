@@ -1,8 +1,8 @@
 """Model builders: raw inputs in, logits out, uncompiled. Each returns a plain `keras.Model`."""
 
 from dlkit.models.architectures import build_alexnet, build_lenet5, build_resnet, build_vgg
-from dlkit.models.costs import multiply_adds
-from dlkit.models.fast import build_fast_cnn, whiten
+from dlkit.models.fast_cnn import build_fast_cnn, whiten
+from dlkit.models.macs import count_macs
 from dlkit.models.sequence import (
     build_language_model,
     build_text_cnn,
@@ -26,8 +26,8 @@ __all__ = [
     "build_text_mean",
     "build_text_transformer",
     "build_vgg",
+    "count_macs",
     "dtype_policy",
-    "multiply_adds",
     "residual_block",
     "whiten",
 ]

@@ -3,27 +3,27 @@
 A function returns its figure closed, so that a notebook shows it once, as the value of the cell.
 """
 
-from dlkit.plots.curves import LiveCurve, draw_curves, show_curves
-from dlkit.plots.images import show_confusion, show_images, show_predictions
-from dlkit.plots.networks import show_network, show_wires
-from dlkit.plots.style import BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, RED, SKY, figure
+from dlkit.plots.curves import LiveCurve, add_curves, plot_curves
+from dlkit.plots.images import plot_confusion_matrix, plot_images, plot_predictions
+from dlkit.plots.networks import plot_dense_network, plot_network
+from dlkit.plots.style import BLUE, COLORS, GRAY, GREEN, ORANGE, PURPLE, RED, SKY, figure
 
 __all__ = [
     "BLUE",
-    "COLOURS",
+    "COLORS",
+    "GRAY",
     "GREEN",
-    "GREY",
     "ORANGE",
     "PURPLE",
     "RED",
     "SKY",
     "LiveCurve",
-    "draw_curves",
+    "add_curves",
     "figure",
-    "show_confusion",
-    "show_curves",
-    "show_images",
-    "show_network",
-    "show_predictions",
-    "show_wires",
+    "plot_confusion_matrix",
+    "plot_curves",
+    "plot_dense_network",
+    "plot_images",
+    "plot_network",
+    "plot_predictions",
 ]

@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Affine2D
 
-from dlkit.plots.style import COLOURS, figure
+from dlkit.plots.style import COLORS, figure
 
 
-def show_curves(curves, *, x_label="epoch", y_label="loss", heading=None, log=False):
+def plot_curves(curves, *, x_label="epoch", y_label="loss", title=None, log=False):
     """Draws lines with their names written at their ends.
 
     Args:
@@ -21,17 +21,17 @@ def show_curves(curves, *, x_label="epoch", y_label="loss", heading=None, log=Fa
         The figure.
     """
     with figure(height=3.0) as (fig, ax):
-        ax.set(xlabel=x_label, ylabel=y_label, title=heading, yscale="log" if log else "linear")
-        draw_curves(ax, curves)
+        ax.set(xlabel=x_label, ylabel=y_label, title=title, yscale="log" if log else "linear")
+        add_curves(ax, curves)
     return fig
 
 
-def draw_curves(ax, curves):
-    """Draws the lines of `show_curves` on given axes. Names that would overlap are moved apart."""
+def add_curves(ax, curves):
+    """Draws the lines of `plot_curves` on given axes. Names that would overlap are moved apart."""
     ends = []
     for k, (name, values) in enumerate(curves.items()):
         x, y = values if isinstance(values, tuple) else (np.arange(1, len(values) + 1), values)
-        color = COLOURS[k % len(COLOURS)]
+        color = COLORS[k % len(COLORS)]
         ax.plot(x, y, color=color, marker="o" if len(x) < 15 else None, markersize=3)
         if (finite := np.flatnonzero(np.isfinite(y))).size:
             ends.append((name, (x[finite[-1]], y[finite[-1]]), color))
@@ -112,7 +112,7 @@ class LiveCurve(keras.callbacks.Callback):
         with figure(1, 2, height=2.6) as (fig, axes):
             for ax, name in zip(axes, ("loss", self.metric), strict=True):
                 named = {"training": name, "validation": f"val_{name}"}
-                draw_curves(ax, {label: self.history[key] for label, key in named.items() if key in self.history})
+                add_curves(ax, {label: self.history[key] for label, key in named.items() if key in self.history})
                 ax.set(xlabel="epoch", ylabel=name, xlim=(0.5, 0.5 + 1.3 * epochs))  # names stand beyond the last epoch
                 ax.set_xticks([tick for tick in ticks if 1 <= tick <= epochs])
                 ax.spines["bottom"].set_bounds(0.5, epochs + 0.5)

@@ -7,16 +7,16 @@ import numpy as np
 from dlkit.plots.style import RED, WIDTH, figure
 
 
-def show_images(images, titles=None, *, columns=10, title_colours=None, heading=None, colour_map="gray_r"):
+def plot_images(images, titles=None, *, columns=10, title_colors=None, title=None, cmap="gray_r"):
     """Shows images in a grid, greyscale or RGB.
 
     Args:
         images: array of shape (count, height, width) or (count, height, width, 3); uint8, or floats in any range.
         titles: a text above each image.
         columns: images in a row.
-        title_colours: a colour for each title.
-        heading: a text above the grid.
-        colour_map: for greyscale images; "gray_r" shows ink on paper, "gray" photographs.
+        title_colors: a color for each title.
+        title: a text above the grid.
+        cmap: for greyscale images; "gray_r" shows ink on paper, "gray" photographs.
 
     Returns:
         The figure.
@@ -31,14 +31,14 @@ def show_images(images, titles=None, *, columns=10, title_colours=None, heading=
         for ax in axes.flat:
             ax.axis("off")
         for k, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
-            ax.imshow(image, cmap=colour_map if image.ndim == 2 else None, interpolation="nearest")
+            ax.imshow(image, cmap=cmap if image.ndim == 2 else None, interpolation="nearest")
             if titles is not None:
-                ax.set_title(titles[k], fontsize=8, color=title_colours[k] if title_colours else "black")
-        fig.suptitle(heading, fontsize=10)
+                ax.set_title(titles[k], fontsize=8, color=title_colors[k] if title_colors else "black")
+        fig.suptitle(title, fontsize=10)
     return fig
 
 
-def show_predictions(images, labels, probs, class_names, *, columns=6, heading=None):
+def plot_predictions(images, labels, probs, class_names, *, columns=6, title=None):
     """Shows images with the predicted class and its probability; where it is wrong, in red, the truth below.
 
     Args:
@@ -50,16 +50,16 @@ def show_predictions(images, labels, probs, class_names, *, columns=6, heading=N
     Returns:
         The figure.
     """
-    titles, colours = [], []
+    titles, colors = [], []
     for label, row in zip(labels, probs, strict=True):
         best = int(np.argmax(row))
         right = best == label
         titles.append(f"{class_names[best]} {row[best]:.0%}\n" + ("" if right else f"is {class_names[label]}"))
-        colours.append("black" if right else RED)
-    return show_images(images, titles, columns=columns, title_colours=colours, heading=heading)
+        colors.append("black" if right else RED)
+    return plot_images(images, titles, columns=columns, title_colors=colors, title=title)
 
 
-def show_confusion(matrix, class_names, *, heading="Test images"):
+def plot_confusion_matrix(matrix, class_names, *, title="Test images"):
     """Shows a confusion matrix as shares of each true class, with the counts of the mistakes written in.
 
     Args:
@@ -74,10 +74,10 @@ def show_confusion(matrix, class_names, *, heading="Test images"):
         picture = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for row, column in np.ndindex(*matrix.shape):
             if matrix[row, column]:
-                colour = "white" if shares[row, column] > 0.5 else "black"
-                ax.text(column, row, matrix[row, column], ha="center", va="center", fontsize=8, color=colour)
+                color = "white" if shares[row, column] > 0.5 else "black"
+                ax.text(column, row, matrix[row, column], ha="center", va="center", fontsize=8, color=color)
         ax.set_xticks(range(len(class_names)), class_names, rotation=45, ha="right")
         ax.set_yticks(range(len(class_names)), class_names)
-        ax.set(xlabel="predicted class", ylabel="true class", title=heading)
+        ax.set(xlabel="predicted class", ylabel="true class", title=title)
         fig.colorbar(picture, label="share of the true class", shrink=0.8)
     return fig

@@ -5,10 +5,10 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from dlkit.plots.style import BLUE, GREY, RED, figure
+from dlkit.plots.style import BLUE, GRAY, RED, figure
 
 
-def show_network(model, *, at_least=0):
+def plot_network(model, *, at_least=0):
     """Draws a network as its layers from left to right, with output shapes and parameter counts.
 
     Everything in the picture is read from the model object.
@@ -41,7 +41,7 @@ def show_network(model, *, at_least=0):
     return fig
 
 
-def show_wires(activations, weights, activation_gradients=None, weight_gradients=None, *, names=None):
+def plot_dense_network(activations, weights, activation_gradients=None, weight_gradients=None, *, names=None):
     """Draws a tiny dense network with its forward numbers in blue and its backward numbers in orange.
 
     Args:
@@ -66,7 +66,7 @@ def show_wires(activations, weights, activation_gradients=None, weight_gradients
                 x, y = gap + at, y0 + at * (y1 - y0)
                 _write_pair(ax, x, y, weight, weight_gradients[gap][row, column] if weight_gradients else None, 8)
         for (layer, heights), values in zip(places, activations, strict=True):
-            ax.scatter([layer] * len(heights), heights, s=1500, color="white", edgecolor=GREY, zorder=3)
+            ax.scatter([layer] * len(heights), heights, s=1500, color="white", edgecolor=GRAY, zorder=3)
             for unit, (y, value) in enumerate(zip(heights, values, strict=True)):
                 gradient = activation_gradients[layer][unit] if activation_gradients else None
                 _write_pair(ax, layer, y, value, gradient, 9)

@@ -1,4 +1,4 @@
-"""The one look of all pictures: white ground, seven inches wide, colours that colour-blind readers can tell apart."""
+"""The one look of all pictures: white ground, seven inches wide, colors that color-blind readers can tell apart."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import contextlib
 
 import matplotlib.pyplot as plt
 
-# Okabe and Ito's colours, which colour-blind readers can tell apart (https://jfly.uni-koeln.de/color, 2008).
-BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, GREY = (
+# Okabe and Ito's colors, which color-blind readers can tell apart (https://jfly.uni-koeln.de/color, 2008).
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, GRAY = (
     "#0072B2",
     "#E69F00",
     "#009E73",
@@ -17,7 +17,7 @@ BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, GREY = (
     "#F0E442",
     "#666666",
 )
-COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, GREY)
+COLORS = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, GRAY)
 WIDTH = 7  # inches
 _STYLE = {
     "figure.facecolor": "white",
@@ -30,7 +30,7 @@ _STYLE = {
     "axes.edgecolor": "#999999",
     "xtick.color": "#444444",
     "ytick.color": "#444444",
-    "axes.prop_cycle": plt.cycler(color=COLOURS),
+    "axes.prop_cycle": plt.cycler(color=COLORS),
     "figure.constrained_layout.use": True,
 }
 

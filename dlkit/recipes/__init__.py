@@ -1,84 +1,84 @@
-"""Whole trainings by name: data, model, training, evaluation, export, and what came of it written to a run folder.
+"""Complete trainings by name: data, model, training, evaluation and export, with all results in a run folder.
 
-The command `dlkit train` calls `train`. Heavy imports wait until the data is known to be good, so that a slip in a
-path is reported in a second and not after TensorFlow's start.
+The command `dlkit train` calls `train`, and `dlkit predict` calls `predict`.
 """
 
 from __future__ import annotations
 
-import functools
 import json
 import zipfile
 from pathlib import Path
 
-from dlkit import data, runtime
+import keras
+
+from dlkit import data, evaluate, runtime
+from dlkit.data import image_files
 from dlkit.recipes import run_folder
-from dlkit.recipes.borrowed import BORROWED, TransferRecipe
-from dlkit.recipes.scratch import SCRATCH, Recipe
+from dlkit.recipes.base import Job, Recipe
+from dlkit.recipes.from_scratch import FROM_SCRATCH, FromScratch
+from dlkit.recipes.pretrained import PRETRAINED, FineTuning
 
-__all__ = ["RECIPES", "Recipe", "TransferRecipe", "predict", "train"]
+__all__ = ["RECIPES", "FineTuning", "FromScratch", "Recipe", "predict", "train"]
 
-RECIPES = {**SCRATCH, **BORROWED}
+RECIPES = {**FROM_SCRATCH, **PRETRAINED}
 
 
-def train(name, *, out, data_dir=None, on_error="raise", seed=0, verbose=1, **options):
-    """Trains a recipe, or goes on with it where it was stopped, and writes everything into a run folder.
+def train(name, *, out, data_dir=None, on_error="raise", cache=None, seed=0, verbose=1, **options):
+    """Trains a recipe, or resumes a training that was stopped, and writes everything into a run folder.
 
     The folder ends up with `metrics.json`, `confusion.png`, `predictions.png` and `model.keras`; `metrics.json` is
     written last, so a folder that has it is finished.
 
-    Several GPUs are used by themselves. When TF_CONFIG names several machines, start the same on each of them: they
-    train together, and worker 0 writes the run folder.
+    Several GPUs of one machine are used automatically. When TF_CONFIG names several machines, start the same command on
+    each of them: they train together, and worker 0 writes the run folder.
 
     Args:
-        name: a key of `RECIPES`.
-        out: the run folder; made when missing.
-        data_dir: a folder with `train/<class>/*` and `test/<class>/*`; None loads the recipe's own data set.
-        on_error: for that folder, as for `data.image_folder`.
-        seed: of everything random.
-        verbose: as for `keras.Model.fit`.
-        options: `epochs` and `image_size` instead of the recipe's own; for a recipe that borrows a network also
-            `unfreeze` (a stage, as for `transfer.unfreeze`) and `weights` ("imagenet", a file, or "none").
+        name: String, a key of `RECIPES`.
+        out: String or path, the run folder; it is made if it does not exist.
+        data_dir: String or path, a folder with `train/<class>/*` and `test/<class>/*`; None loads the recipe's own data
+            set.
+        on_error: "raise" or "skip", what to do about unreadable files, as for `data.image_folder`.
+        cache: String or path, the folder for features of frozen networks, which several runs can share; default
+            `features` in the run folder.
+        seed: Integer, the seed of everything random.
+        verbose: 0, 1 or 2, as for `keras.Model.fit`.
+        **options: `epochs` and `image_size` instead of the recipe's own; for a recipe that fine-tunes a pretrained
+            network also `unfreeze` (a stage, as for `transfer.unfreeze`) and `weights` ("imagenet", a file, or "none").
+            None keeps the recipe's own.
 
     Returns:
-        The content of `metrics.json`; None on workers other than 0.
+        Dictionary, the content of `metrics.json`; None on workers other than 0.
 
     Raises:
-        ValueError: for an unknown recipe, or when the run folder belongs to other settings or other data.
-        dlkit.training.workers.WorkerLostError: when another machine stops answering.
-        data.DataError: when the data or the weights are missing or unusable.
+        ValueError: If the recipe or an option is unknown, or the run folder belongs to other settings or other data.
+        data.DataError: If the data or the weights are missing or unusable.
+        dlkit.training.distributed.WorkerLostError: If another machine stops answering.
     """
     if name not in RECIPES:
         raise ValueError(f'Expected a recipe: {", ".join(RECIPES)}. Received: "{name}".')
-    recipe, out = RECIPES[name], Path(out)
-    if data_dir and not Path(data_dir).is_dir():
-        fetch = runtime.command("data", "fetch", recipe.dataset)
-        raise data.DataError(
-            f"{data_dir} does not exist. Expected a folder with train/<class>/<image> and test/<class>/<image>. "
-            f"To train on {recipe.dataset} leave --data out; `{fetch}` downloads it."
-        )
-    recipe.check(options)
+    recipe, out = RECIPES[name].with_options(**options), Path(out)
+    recipe.check(data_dir)
     index, workers = runtime.worker()
     if data_dir:
-        read_size = functools.partial(recipe.read_size, options=options)
-        dataset = data.image_folder(data_dir, image_size=read_size, on_error=on_error)
+        image_size = recipe.folder_image_size(data.image_sizes(data_dir))
+        dataset = data.image_folder(data_dir, image_size=image_size, on_error=on_error)
     else:
         dataset = data.load(recipe.dataset)
     print(dataset)
-    settings = {"recipe": name, **recipe.settings(options), "seed": seed, "data": run_folder.fingerprint(dataset)}
+    settings = {"recipe": name, **recipe.settings(), "seed": seed, "data": run_folder.describe_data(dataset)}
     if index == 0:
-        run_folder.claim(out, settings)
+        run_folder.check_settings(out, settings)
         if (out / "metrics.json").exists():
             print(f"{out} is finished already.")
             return json.loads((out / "metrics.json").read_text())
     strategy = runtime.strategy()
     rt = runtime.setup(seed)
-    model, history = recipe.train(dataset, out, settings, rt, strategy, verbose)
+    model, history = recipe.train(Job(dataset, out, Path(cache or out / "features"), rt, strategy, verbose))
     if index > 0:
         return None
     conditions = {**settings, "workers": workers, "device": rt.device, "precision": _precision(model)}
-    conditions["mirrored"] = recipe.mirrored
-    return run_folder.finish(out, model, dataset, history, conditions)
+    conditions["flip_tta"] = recipe.flip_tta
+    return run_folder.write_results(out, model, dataset, history, conditions)
 
 
 def _precision(model):
@@ -89,50 +89,44 @@ def predict(run, files, *, top=3):
     """Classifies image files with the model of a finished run.
 
     Args:
-        run: the run folder, or the `model.keras` in it.
-        files: paths of images.
-        top: how many classes to name for each.
+        run: String or path, the run folder, or the `model.keras` in it.
+        files: List of strings or paths, image files.
+        top: Integer, how many classes to name for each file, default 3.
 
     Returns:
-        A list with, for each file, a list of (class name, probability), the most probable first.
+        List with, for each file, a list of (class name, probability), the most probable first.
 
     Raises:
-        data.DataError: when the run is not finished, its model cannot be loaded safely, or a file is no image.
+        data.DataError: If the run is not finished, its model cannot be loaded safely, or a file cannot be decoded as an
+            image.
     """
     folder = Path(run).parent if Path(run).suffix == ".keras" else Path(run)
     if missing := [name for name in ("metrics.json", "model.keras") if not (folder / name).exists()]:
-        raise data.DataError(f"{folder} lacks {' and '.join(missing)}: it is no finished run. Train it first.")
-    class_names, mirrored = _about(folder / "metrics.json")
-    from dlkit.data import image_files
-
-    with runtime.quiet_start():
-        from dlkit import evaluate
+        raise data.DataError(f"{folder} lacks {' and '.join(missing)}: it is not a finished run. Train it first.")
+    class_names, flip_tta = _read_metrics(folder / "metrics.json")
     model = _load_model(folder / "model.keras", len(class_names))
     images, _ = image_files.read_images([Path(file) for file in files], image_size=model.input_shape[1:3])
-    if model.input_shape[3:] != (3,):  # a model of grey images
-        grey = (images @ [0.299, 0.587, 0.114]).round().astype("uint8")  # ITU-R BT.601, as Pillow does it
-        images = grey.reshape(-1, *model.input_shape[1:])
-    probs = evaluate.predict_probs(model, images, mirrored=mirrored)
-    best = [(row.argsort()[::-1][:top], row) for row in probs]
-    return [[(class_names[k], float(row[k])) for k in order] for order, row in best]
+    if model.input_shape[3:] != (3,):  # a model of grayscale images
+        gray = (images @ [0.299, 0.587, 0.114]).round().astype("uint8")  # ITU-R BT.601, as in Pillow
+        images = gray.reshape(-1, *model.input_shape[1:])
+    probs = evaluate.predict_probs(model, images, flip_tta=flip_tta)
+    return [[(class_names[k], float(row[k])) for k in row.argsort()[::-1][:top]] for row in probs]
 
 
-def _about(file):
-    """Class names, and whether the model is asked twice."""
+def _read_metrics(file):
+    """Class names, and whether the model predicts with test-time augmentation."""
     try:
         metrics = json.loads(file.read_text())
-        return [str(name) for name in metrics["class_names"]], bool(metrics.get("mirrored", False))
+        return [str(name) for name in metrics["class_names"]], bool(metrics.get("flip_tta", False))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise data.DataError(f"{file} is not what a training has written: {error!r}. Train it again.") from error
+        raise data.DataError(f"{file} was not written by a training: {error!r}. Train it again.") from error
 
 
 def _load_model(file, num_classes):
-    """A model from anywhere: Keras's safe mode loads no code, and what is not an image classifier is refused."""
-    import keras
-
+    """A model of any origin: Keras's safe mode runs none of its code, and what does not classify images is refused."""
     try:
         if not zipfile.is_zipfile(file):
-            raise ValueError("it is no .keras archive")
+            raise ValueError("it is not a .keras archive")
         model = keras.models.load_model(file, safe_mode=True)
     except Exception as error:  # Keras, HDF5 and zipfile raise many kinds for a damaged file
         reason = str(error).split(". ")[0]

@@ -1,4 +1,4 @@
-"""The run folder: it remembers its settings, is never mixed with another training, and what has its name is whole."""
+"""The run folder: it remembers its settings, never mixes two trainings, and holds only complete files."""
 
 from __future__ import annotations
 
@@ -7,53 +7,87 @@ import json
 import os
 
 import numpy as np
+from sklearn.model_selection import train_test_split
 
-from dlkit import runtime
+from dlkit import evaluate, plots, runtime
 
 
-def split(part, seed):
-    """A tenth of the training images, the same share of every class, is kept for validation."""
-    from sklearn.model_selection import train_test_split
+def split_validation(split, seed):
+    """Sets a tenth of the training images aside for validation, the same fraction of every class.
 
-    images, labels = part
+    Args:
+        split: (images, labels), arrays.
+        seed: Integer; the same seed gives the same split.
+
+    Returns:
+        ((images, labels), (images, labels)): for training and for validation.
+    """
+    images, labels = split
     train_index, val_index = train_test_split(np.arange(len(labels)), test_size=0.1, stratify=labels, random_state=seed)
     return (images[train_index], labels[train_index]), (images[val_index], labels[val_index])
 
 
-def fingerprint(dataset):
-    """What identifies the data of a run: its card, and a checksum over all images, labels and class names."""
+def describe_data(dataset):
+    """What identifies the data of a run: name, source, sizes, and a checksum of all images, labels and class names.
+
+    Args:
+        dataset: A `Dataset`.
+
+    Returns:
+        Dictionary that JSON can hold.
+    """
     digest = hashlib.sha256("\n".join(dataset.class_names).encode())
     for array in (*dataset.train, *dataset.test):
         digest.update(np.ascontiguousarray(array))
-    card = {"name": dataset.name, "origin": dataset.origin, "source": dataset.source, "sha256": digest.hexdigest()}
-    return {**card, "train_images": len(dataset.train[1]), "test_images": len(dataset.test[1])}
+    return {
+        "name": dataset.name,
+        "is_real": dataset.is_real,
+        "source": dataset.source,
+        "sha256": digest.hexdigest(),
+        "train_images": len(dataset.train[1]),
+        "test_images": len(dataset.test[1]),
+    }
 
 
-def claim(out, settings):
-    """A run folder remembers its settings, so that two trainings are never mixed in one."""
-    file = out / "settings.json"
+def check_settings(folder, settings):
+    """Makes the run folder, or checks that it belongs to a training with these settings.
+
+    Args:
+        folder: Path of the run folder.
+        settings: Dictionary that JSON can hold.
+
+    Raises:
+        ValueError: If the folder belongs to a training with other settings or other data.
+    """
+    file = folder / "settings.json"
     if file.exists():
         before = json.loads(file.read_text())
-        if odd := [key for key in settings if before.get(key) != settings[key]]:
-            told = "; ".join(f"{key} was {before.get(key)}, now {settings[key]}" for key in odd)
-            raise ValueError(f"{out} belongs to another training: {told}. Choose another --out, or delete that folder.")
+        if changed := [key for key in settings if before.get(key) != settings[key]]:
+            changes = "; ".join(f"{key} was {before.get(key)}, now {settings[key]}" for key in changed)
+            raise ValueError(
+                f"{folder} belongs to another training: {changes}. Choose another --out, or delete that folder."
+            )
         return
-    out.mkdir(parents=True, exist_ok=True)
-    write(file, lambda part: part.write_text(json.dumps(settings, indent=2)))
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(file, lambda part: part.write_text(json.dumps(settings, indent=2)))
 
 
-def finish(out, model, dataset, history, conditions):
-    """Judges the model on the test images and writes all that a finished run has; `metrics.json` last.
+def write_results(folder, model, dataset, history, conditions):
+    """Evaluates the model on the test images and writes everything that a finished run has; `metrics.json` comes last.
 
-    When `conditions` say "mirrored", the model is asked twice, as for `evaluate.predict_probs`.
+    Args:
+        folder: Path of the run folder.
+        model: The trained `keras.Model`.
+        dataset: The `Dataset`.
+        history: List with a dictionary for each epoch.
+        conditions: Dictionary that JSON can hold: settings, data, device. With "flip_tta" true the model predicts with
+            test-time augmentation, as for `evaluate.predict_probs`.
 
     Returns:
-        The content of `metrics.json`.
+        Dictionary, the content of `metrics.json`.
     """
-    from dlkit import evaluate, plots
-
     images, labels = dataset.test
-    probs = evaluate.predict_probs(model, images, mirrored=conditions["mirrored"])
+    probs = evaluate.predict_probs(model, images, flip_tta=conditions["flip_tta"])
     accuracy = evaluate.accuracy(labels, probs)
     metrics = {
         "accuracy": accuracy,
@@ -65,26 +99,37 @@ def finish(out, model, dataset, history, conditions):
         "versions": runtime.versions(),
         "history": history,
     }
-    confusion = plots.show_confusion(evaluate.confusion(labels, probs), dataset.class_names)
-    sample = plots.show_predictions(images[:24], labels[:24], probs[:24], dataset.class_names)
-    write(out / "confusion.png", lambda part: confusion.savefig(part, dpi=150))
-    write(out / "predictions.png", lambda part: sample.savefig(part, dpi=150))
-    write(out / "model.keras", model.save)
-    write(out / "metrics.json", lambda part: part.write_text(json.dumps(metrics, indent=2)))
+    matrix = plots.plot_confusion_matrix(evaluate.confusion_matrix(labels, probs), dataset.class_names)
+    sample = plots.plot_predictions(images[:24], labels[:24], probs[:24], dataset.class_names)
+    write_atomically(folder / "confusion.png", lambda part: matrix.savefig(part, dpi=150))
+    write_atomically(folder / "predictions.png", lambda part: sample.savefig(part, dpi=150))
+    write_atomically(folder / "model.keras", model.save)
+    write_atomically(folder / "metrics.json", lambda part: part.write_text(json.dumps(metrics, indent=2)))
     return metrics
 
 
-def outside(model, make, strategy):
-    """The trained model itself, or, when it lives in a strategy, an equal one outside of it."""
+def detach_from_strategy(model, build, strategy):
+    """The trained model itself, or, if it was built in the scope of a strategy, an equal one outside of it.
+
+    Args:
+        model: The trained `keras.Model`.
+        build: Function without arguments that returns a model of the same architecture.
+        strategy: A `tf.distribute.Strategy`, or None.
+    """
     if strategy is None:
         return model
-    copy = make()
+    copy = build()
     copy.set_weights(model.get_weights())
     return copy
 
 
-def write(path, write):
-    """Writes beside and renames: what has the final name is whole."""
+def write_atomically(path, write):
+    """Writes a file under another name and then renames it, so that a file under its own name is complete.
+
+    Args:
+        path: Path of the file.
+        write: Function that writes the file to the path it is given.
+    """
     part = path.with_name(f"part-{path.name}")
     write(part)
     os.replace(part, path)

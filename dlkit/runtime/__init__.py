@@ -18,12 +18,12 @@ __all__ = [
     "TIERS",
     "Runtime",
     "command",
-    "find_device",
+    "configure_device",
     "is_out_of_memory",
     "progress",
-    "quiet_start",
     "setup",
     "strategy",
+    "suppress_native_stderr",
     "versions",
     "worker",
 ]
@@ -75,10 +75,10 @@ def setup(seed=0):
     starting = "Starting TensorFlow …" if "tensorflow" not in sys.modules and _watched() else ""
     if starting:
         print(starting, end="\r", flush=True)
-    with quiet_start():
+    with suppress_native_stderr():
         import keras
 
-        device, precision = find_device()
+        device, precision = configure_device()
     keras.config.set_image_data_format("channels_last")
     keras.config.set_floatx("float32")
     # Keras 3.15 warns in every `fit` on a tf.data.Dataset that its own default, shuffle=True, does nothing there.
@@ -103,7 +103,7 @@ def _watched():
 
 
 @contextlib.contextmanager
-def quiet_start():
+def suppress_native_stderr():
     """Holds back what TensorFlow writes to standard error while it starts; gives it out when the start fails.
 
     Its lines ("oneDNN custom operations are on", "Could not find cuda drivers") come from C++ and obey no Python
@@ -125,7 +125,7 @@ def quiet_start():
             os.close(kept)
 
 
-def find_device():
+def configure_device():
     """Finds the GPU, or the processor when there is none.
 
     Returns:
@@ -189,7 +189,7 @@ def strategy():
         `MirroredStrategy` when this machine has several GPUs, else None.
     """
     _, workers = worker()
-    with quiet_start():
+    with suppress_native_stderr():
         import tensorflow as tf
 
         if workers > 1:

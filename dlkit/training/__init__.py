@@ -1,6 +1,8 @@
-"""Training: schedules and losses, a `fit` that survives being stopped, a loop for several machines (`workers`)."""
+"""Training: a `fit` that resumes after a stop, schedules and losses that Keras lacks, several machines."""
 
-from dlkit.training.checkpoint import Checkpoint, DivergedError, fit, restart
-from dlkit.training.schedules import OneCycle, SmoothedCrossentropy
+from dlkit.training.checkpoint import Checkpoint, DivergedError
+from dlkit.training.fit import fit, restart
+from dlkit.training.losses import SmoothedCrossentropy
+from dlkit.training.schedules import OneCycle
 
 __all__ = ["Checkpoint", "DivergedError", "OneCycle", "SmoothedCrossentropy", "fit", "restart"]

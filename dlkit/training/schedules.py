@@ -1,4 +1,4 @@
-"""The one-cycle schedule, and cross-entropy with label smoothing for integer labels."""
+"""Learning-rate schedules that Keras lacks."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import keras
 
 @keras.saving.register_keras_serializable("dlkit")
 class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
-    """Learning rate that climbs in a straight line to its peak and then falls in a straight line to zero.
+    """Learning-rate schedule that rises linearly to its peak and then falls linearly to zero.
 
     Args:
-        peak: the highest learning rate.
-        steps: training steps in all: batches an epoch times epochs.
-        warmup: share of the steps spent climbing, between 0 and 1.
-
-    Source: Smith and Topin 2017, arXiv 1708.07120, in its simplest form, two straight lines.
+        peak: Float, the highest learning rate.
+        steps: Integer, the number of training steps: batches in an epoch times epochs.
+        warmup: Float between 0 and 1, default 0.25: the fraction of the steps in which the rate rises.
 
     Example:
         >>> [round(float(OneCycle(peak=1.0, steps=4, warmup=0.5)(step)), 2) for step in range(4)]
         [0.5, 1.0, 0.67, 0.33]
+
+    References:
+        - [Smith and Topin, 2017](https://arxiv.org/abs/1708.07120), in its simplest form of two straight lines.
     """
 
     def __init__(self, peak, steps, warmup=0.25):
@@ -31,29 +32,3 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
 
     def get_config(self):
         return {"peak": self.peak, "steps": self.steps, "warmup": self.warmup}
-
-
-@keras.saving.register_keras_serializable("dlkit")
-class SmoothedCrossentropy(keras.losses.Loss):
-    """Cross-entropy of logits against integer labels, with label smoothing.
-
-    Keras offers label smoothing for one-hot labels only; this is that loss for the integers that datasets hold.
-
-    Args:
-        label_smoothing: probability spread evenly over all classes, between 0 and 1.
-
-    Source: Szegedy et al. 2015, arXiv 1512.00567, section 7.
-    """
-
-    def __init__(self, label_smoothing=0.1, name="smoothed_crossentropy", **options):
-        super().__init__(name=name, **options)
-        self.label_smoothing = label_smoothing
-
-    def call(self, y_true, y_pred):
-        one_hot = keras.ops.one_hot(keras.ops.cast(keras.ops.reshape(y_true, (-1,)), "int32"), y_pred.shape[-1])
-        return keras.losses.categorical_crossentropy(
-            one_hot, y_pred, from_logits=True, label_smoothing=self.label_smoothing
-        )
-
-    def get_config(self):
-        return {**super().get_config(), "label_smoothing": self.label_smoothing}

@@ -1,19 +1,19 @@
 """Borrowed networks: backbones with the right preprocessing, frozen or fine-tuned, their features kept on disk."""
 
 from dlkit.transfer.backbones import BACKBONES, build_backbone, build_head, find_weights
-from dlkit.transfer.features import cached_features, fingerprint
-from dlkit.transfer.freezing import ToStart, freeze, hold_to_start, split, unfreeze
+from dlkit.transfer.features import cache_key, cached_features
+from dlkit.transfer.freezing import L2SP, add_l2_sp, freeze, split_model, unfreeze
 
 __all__ = [
     "BACKBONES",
-    "ToStart",
+    "L2SP",
+    "add_l2_sp",
     "build_backbone",
     "build_head",
+    "cache_key",
     "cached_features",
     "find_weights",
-    "fingerprint",
     "freeze",
-    "hold_to_start",
-    "split",
+    "split_model",
     "unfreeze",
 ]

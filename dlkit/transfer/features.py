@@ -37,18 +37,18 @@ def cached_features(model, images, folder, *, batch_size=128, flipped=False):
     Raises:
         DataError: when the disk is full or the folder cannot be written.
     """
-    parts = [_kept(model, images, Path(folder), batch_size)]
+    parts = [_load_or_compute(model, images, Path(folder), batch_size)]
     if not flipped:
         return parts[0]
-    return np.stack([parts[0], _kept(model, images[:, :, ::-1], Path(folder), batch_size)])
+    return np.stack([parts[0], _load_or_compute(model, images[:, :, ::-1], Path(folder), batch_size)])
 
 
-def _kept(model, images, folder, batch_size):
-    target = folder / f"{fingerprint(model, images)}.npy"
+def _load_or_compute(model, images, folder, batch_size):
+    target = folder / f"{cache_key(model, images)}.npy"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not target.exists():
-            _append(model, images, target, batch_size)
+            _extract(model, images, target, batch_size)
     except OSError as error:
         raise DataError(
             f"Features could not be kept in {folder}: {error}. Make room, or choose another folder."
@@ -56,7 +56,7 @@ def _kept(model, images, folder, batch_size):
     return np.load(target, mmap_mode="r")
 
 
-def _append(model, images, target, batch_size):
+def _extract(model, images, target, batch_size):
     """Writes the rows that are still missing, then gives the file its name: what has that name is whole."""
     shape = (len(images), *model.output_shape[1:])
     header = io.BytesIO()
@@ -64,7 +64,7 @@ def _append(model, images, target, batch_size):
     begin, row = len(header.getvalue()), 2 * math.prod(shape[1:])
     part = target.with_suffix(".part")
     with open(part, "ab") as file:
-        _wait_for(file)
+        _lock(file)
         if not target.exists():  # else another process has just finished it
             if file.seek(0, os.SEEK_END) < begin:
                 file.truncate(0)
@@ -87,7 +87,7 @@ def _append(model, images, target, batch_size):
             raise
 
 
-def _wait_for(file):
+def _lock(file):
     """Waits while another process writes this file; a kill lets go of it."""
     with contextlib.suppress(ImportError):  # Windows has no such lock
         import fcntl
@@ -95,7 +95,7 @@ def _wait_for(file):
         fcntl.flock(file, fcntl.LOCK_EX)
 
 
-def fingerprint(model, images):
+def cache_key(model, images):
     """A name for what a model makes of images: changes with any layer, any weight, any pixel.
 
     Returns:

@@ -15,7 +15,7 @@ def freeze(model):
     """
     for layer in model.layers:
         layer.trainable = False
-    return _told(model, "nothing")
+    return _report_trainable(model, "nothing")
 
 
 def unfreeze(model, stage, *, batch_norm=False):
@@ -39,7 +39,7 @@ def unfreeze(model, stage, *, batch_norm=False):
     first = _first(model, stage)
     for index, layer in enumerate(model.layers):
         layer.trainable = index >= first and (batch_norm or not isinstance(layer, keras.layers.BatchNormalization))
-    return _told(model, f"from {model.layers[first].name} on" if stage else "from the first layer on")
+    return _report_trainable(model, f"from {model.layers[first].name} on" if stage else "from the first layer on")
 
 
 def _first(model, stage):
@@ -51,13 +51,13 @@ def _first(model, stage):
     return found[0]
 
 
-def _told(model, which):
+def _report_trainable(model, which):
     trained = sum(math.prod(weight.shape) for weight in model.trainable_weights)
     print(f"{model.name}: {trained:,} of {model.count_params():,} parameters are trained ({which})")
     return trained
 
 
-def split(model, stage):
+def split_model(model, stage):
     """Cuts a model before a stage, so that what comes before can be computed once and kept.
 
     Args:
@@ -86,7 +86,7 @@ def split(model, stage):
 
 
 @keras.saving.register_keras_serializable("dlkit")
-class ToStart(keras.regularizers.Regularizer):
+class L2SP(keras.regularizers.Regularizer):
     """Penalty on the squared distance from where a weight started (L2-SP, Li et al. 2018, arXiv 1802.01483).
 
     Args:
@@ -107,18 +107,18 @@ class ToStart(keras.regularizers.Regularizer):
         return {"start": keras.ops.convert_to_numpy(self.start).tolist(), "strength": self.strength}
 
 
-def hold_to_start(model, strength, *, but=("head",)):
+def add_l2_sp(model, strength, *, exclude=("head",)):
     """Adds the penalty of L2-SP to every trained weight: in fine-tuning it may move, but at a price.
 
     Args:
         model: a model after `unfreeze`; compile it after this.
-        strength: factor of the penalty, as for `ToStart`.
-        but: names of layers without it: a new head has no start worth keeping.
+        strength: factor of the penalty, as for `L2SP`.
+        exclude: names of layers without it: a new head has no start worth keeping.
 
     Returns:
         Number of weights (arrays) that are held.
     """
-    held = [w for layer in model.layers if layer.name not in but for w in layer.trainable_weights]
+    held = [w for layer in model.layers if layer.name not in exclude for w in layer.trainable_weights]
     for weight in held:
-        weight.regularizer = ToStart(weight, strength)
+        weight.regularizer = L2SP(weight, strength)
     return len(held)

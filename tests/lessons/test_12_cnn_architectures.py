@@ -14,7 +14,7 @@ def test_the_costs_by_formula_are_those_of_the_model(lesson):
     network = keras.Sequential([keras.Input((20, 20, 7)), keras.layers.Conv2D(9, 5), keras.layers.Flatten()])
     network.add(keras.layers.Dense(4))
     formula = lesson.conv_costs(16, 5, 7, 9) + lesson.dense_costs(16 * 16 * 9, 4)
-    assert formula.tolist() == [network.count_params(), sum(models.multiply_adds(network).values())]
+    assert formula.tolist() == [network.count_params(), sum(models.count_macs(network).values())]
 
 
 def test_the_lessons_lenet_is_dlkits_layer_by_layer(lesson):

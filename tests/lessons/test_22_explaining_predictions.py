@@ -24,7 +24,7 @@ def test_the_lessons_own_methods_equal_dlkit_explain(lesson, small_resnet):
     lesson.last = "stage_2_block_1_relu_2"
     images = RNG.integers(0, 256, (3, 32, 32, 3)).astype("uint8")
     slopes = lesson.gradients_by_hand(small_resnet, images, 1)
-    np.testing.assert_allclose(slopes, explain.gradients(small_resnet, images, 1), atol=1e-7)
+    np.testing.assert_allclose(slopes, explain.input_gradients(small_resnet, images, 1), atol=1e-7)
     shares = lesson.integrated_by_hand(small_resnet, images, 0, 8)
     theirs = explain.integrated_gradients(small_resnet, images, 0, baseline=128, steps=8)
     np.testing.assert_allclose(shares, theirs, atol=1e-5)

@@ -27,7 +27,7 @@ def test_the_integer_layer_gives_litert_s_integers(lesson, tmp_path, inputs, out
     W, b = RNG.normal(size=(inputs, outputs)).astype("float32"), RNG.normal(size=outputs).astype("float32")
     layer.set_weights([W, b])
     typical = RNG.uniform(-2, 3, (100, inputs)).astype("float32")
-    theirs = export.LiteRT(export.to_litert(layer, tmp_path / "x.tflite", form="int8", calibration=typical))
+    theirs = export.LiteRT(export.to_litert(layer, tmp_path / "x.tflite", quantization="int8", calibration=typical))
     lesson.their_scale, lesson.their_zero = theirs.interpreter.get_input_details()[0]["quantization"]
     lesson.scale_y, lesson.zero_y = theirs.interpreter.get_output_details()[0]["quantization"]
     lesson.b, lesson.scale_w = b, np.abs(W).max(axis=0) / 127

@@ -6,12 +6,12 @@ import math
 
 from keras import layers
 
-_ONE_USE_A_PLACE = (layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv2D, layers.Dense)
+_DENSE_OR_CONV = (layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv2D, layers.Dense)
 _SEPARABLE = (layers.SeparableConv2D,)
-_NO_PRODUCTS = (layers.BatchNormalization, layers.LayerNormalization, layers.Embedding)  # by convention
+_IGNORED = (layers.BatchNormalization, layers.LayerNormalization, layers.Embedding)  # by convention
 
 
-def multiply_adds(model):
+def count_macs(model):
     """Counts the multiply-adds of each layer for one input.
 
     A multiplication and the addition that follows it count as one. Every number of a convolution's or dense layer's
@@ -29,19 +29,19 @@ def multiply_adds(model):
 
     Example:
         >>> import keras
-        >>> multiply_adds(keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(4, 3, name="conv")]))
+        >>> count_macs(keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(4, 3, name="conv")]))
         {'conv': 3888}
     """
     counts = {}
     for layer in model.layers:
         if hasattr(layer, "layers"):
-            counts[layer.name] = sum(multiply_adds(layer).values())
+            counts[layer.name] = sum(count_macs(layer).values())
             continue
         if isinstance(layer, _SEPARABLE):
             kernels = [layer.depthwise_kernel, layer.pointwise_kernel]
-        elif isinstance(layer, _ONE_USE_A_PLACE):
+        elif isinstance(layer, _DENSE_OR_CONV):
             kernels = [layer.kernel]
-        elif not layer.weights or isinstance(layer, _NO_PRODUCTS):
+        elif not layer.weights or isinstance(layer, _IGNORED):
             continue
         else:
             raise ValueError(f'The multiply-adds of layer "{layer.name}" ({type(layer).__name__}) are not known here.')

@@ -1,0 +1,134 @@
+"""Recipes that train a network from scratch."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+
+from dlkit import data, models, training
+from dlkit.recipes import run_folder
+from dlkit.recipes.base import Recipe, make_train_ds
+
+
+@dataclass(frozen=True, kw_only=True)
+class FromScratch(Recipe):
+    """Settings of a training from scratch that belong together.
+
+    Attributes:
+        build: Function (input_shape, num_classes, steps, precision) that returns a compiled model. `steps` is the
+            number of steps of the whole training, `precision` a Keras dtype policy.
+        min_epochs_for_augmentation: Integer. A training of fewer epochs does not augment, since it sees no image often.
+        prepare: Function (model, training images) that sets weights which need no training, or None.
+    """
+
+    build: Callable
+    min_epochs_for_augmentation: int = 1
+    prepare: Callable | None = None
+
+    method = "from scratch"
+
+    def pipeline_options(self, seed):
+        """How `data.pipeline` delivers the training images."""
+        augment = self.augment if self.epochs >= self.min_epochs_for_augmentation else None
+        return {"batch_size": self.batch_size, "augment": augment, "seed": seed}
+
+    def train(self, job):
+        train_split, val_split = run_folder.split_validation(job.dataset.train, job.runtime.seed)
+        steps_per_epoch = -(-len(train_split[1]) // self.batch_size)
+
+        def build():
+            image_shape, num_classes = job.dataset.train[0].shape[1:], len(job.dataset.class_names)
+            return self.build(image_shape, num_classes, steps_per_epoch * self.epochs, job.runtime.precision)
+
+        with job.strategy.scope() if job.strategy else contextlib.nullcontext():
+            model = build()
+        if self.prepare:
+            self.prepare(model, train_split[0])
+        history = training.fit(
+            model,
+            make_train_ds(*train_split, **self.pipeline_options(job.runtime.seed)),
+            steps_per_epoch=steps_per_epoch,
+            epochs=self.epochs,
+            checkpoint=job.run_folder / "checkpoint.npz",
+            validation_data=data.pipeline(*val_split, batch_size=500),
+            verbose=job.verbose,
+            strategy=job.strategy,
+        )
+        return run_folder.detach_from_strategy(model, build, job.strategy), history
+
+
+def _with_adam(builder, learning_rate, **options):
+    """A `build` for a model of `dlkit.models`, trained with Adam and cross-entropy."""
+
+    def build(input_shape, num_classes, steps, precision):
+        model = builder(input_shape, num_classes, **options)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(optimizer=keras.optimizers.Adam(learning_rate), loss=loss, metrics=["accuracy"])
+        return model
+
+    return build
+
+
+def _with_one_cycle(peak, *, shrink=0, **options):
+    """A `build` for `models.build_fast_cnn` with these options, trained with one cycle up to the learning rate `peak`.
+
+    Weight decay alone would multiply all weights, over the whole training, by e**-shrink, however long it is; less in
+    fewer than 100 steps.
+    """
+
+    def build(input_shape, num_classes, steps, precision):
+        model = models.build_fast_cnn(input_shape, num_classes, precision=precision, **options)
+        schedule = training.OneCycle(peak, steps, warmup=0.2)
+        # The mean learning rate is half of the peak. In fewer than 100 steps so much decay would change signs.
+        decay = shrink / (peak * max(steps, 100) / 2) or None
+        optimizer = keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True, weight_decay=decay)
+        model.compile(optimizer=optimizer, loss=training.SmoothedCrossentropy(), metrics=["accuracy"])
+        return model
+
+    return build
+
+
+def _crop_flip_and_cutout(images, seed):
+    return data.random_cutout(data.random_crop_and_flip(images, seed), seed)
+
+
+FROM_SCRATCH = {
+    "digits-mlp": FromScratch(
+        description="an MLP on scikit-learn's digits, to see that everything works",
+        dataset="digits",
+        build=_with_adam(models.build_mlp, 0.003, hidden=(64,)),
+        epochs=30,  # a few seconds in all
+        batch_size=32,
+    ),
+    "cifar10-cnn": FromScratch(
+        description="the classic small CNN of many tutorials",
+        dataset="cifar10",
+        build=_with_adam(models.build_classic_cnn, 0.001),
+        epochs=10,  # it overfits from here on
+        batch_size=32,  # with Adam's default learning rate, larger batches learn less in ten epochs
+    ),
+    "cifar10-fast": FromScratch(
+        description="whitened first layer, small residual network, one-cycle schedule; 1 epoch beats cifar10-cnn's 10",
+        dataset="cifar10",
+        build=_with_one_cycle(0.8, shrink=2),
+        epochs=10,
+        batch_size=128,  # large enough to keep two cores busy, small enough for 400 steps an epoch
+        augment=data.random_crop_and_flip,
+        min_epochs_for_augmentation=3,
+        prepare=models.whiten,
+        flip_tta=True,
+    ),
+    "cifar10-long": FromScratch(
+        description="the same ideas with eight times the multiply-adds, for longer trainings",
+        dataset="cifar10",
+        build=_with_one_cycle(0.4, shrink=3, channels=(24, 64, 256, 256), patch=2, stride=1),
+        epochs=24,
+        batch_size=128,
+        augment=_crop_flip_and_cutout,  # it sees every image 24 times, and would memorize them
+        prepare=models.whiten,
+        flip_tta=True,
+    ),
+}

@@ -1,0 +1,97 @@
+"""`fit` that resumes after a stop, and a model's restart with new weights."""
+
+from __future__ import annotations
+
+import keras
+
+from dlkit.training.checkpoint import Checkpoint, training_variables
+
+
+def fit(
+    model,
+    make_train_ds,
+    *,
+    steps_per_epoch,
+    epochs,
+    checkpoint,
+    validation_data=None,
+    callbacks=(),
+    verbose=1,
+    strategy=None,
+):
+    """`model.fit` that resumes from its checkpoint and ends with the same weights as if it had never been stopped.
+
+    Args:
+        model: A compiled `keras.Model`.
+        make_train_ds: Function (first_epoch, shard) that returns an endless `tf.data.Dataset`. It begins with that
+            epoch (0 at the start, more after a stop) and holds this worker's shard (index, count) of each batch, such
+            as `lambda first_epoch, shard: data.pipeline(..., first_epoch=first_epoch, shard=shard)`.
+        steps_per_epoch: Integer, batches in an epoch.
+        epochs: Integer, the total number of epochs, those before the stop included.
+        checkpoint: String or path of the checkpoint file; it ends in `.npz`.
+        validation_data: A `tf.data.Dataset` of (inputs, targets), or None.
+        callbacks: List of `keras.callbacks.Callback`. The state of `EarlyStopping` and `ReduceLROnPlateau` survives a
+            stop too.
+        verbose: 0 (silent), 1 (progress bar) or 2 (one line for each epoch), default 1.
+        strategy: What `runtime.strategy()` returned, if the model was built and compiled in its scope. The training
+            then runs on all its workers and devices.
+
+    Returns:
+        List with a dictionary for each epoch: the metrics by Keras's names, and "seconds" of training and validation.
+
+    Raises:
+        DivergedError: If the loss becomes NaN or infinite. The last complete epoch stays saved.
+        OSError: If an epoch cannot be saved. The last complete epoch before it stays saved.
+        dlkit.training.distributed.WorkerLostError: If another worker of the strategy stops answering.
+    """
+    saver = Checkpoint(checkpoint, callbacks)
+    if strategy is not None:
+        from dlkit.training import distributed  # here: it needs TensorFlow, the rest runs on every backend of Keras
+
+        return distributed.fit(
+            model,
+            make_train_ds,
+            strategy,
+            saver,
+            steps_per_epoch=steps_per_epoch,
+            epochs=epochs,
+            validation_data=validation_data,
+            callbacks=callbacks,
+            verbose=verbose,
+        )
+    done = saver.restore(model)
+    if done < epochs and not saver.stopped:
+        model.fit(
+            make_train_ds(done, (0, 1)),
+            steps_per_epoch=steps_per_epoch,
+            epochs=epochs,
+            initial_epoch=done,
+            validation_data=validation_data,
+            callbacks=[*callbacks, saver],
+            verbose=verbose,
+            shuffle=False,  # the dataset shuffles itself
+        )
+    else:
+        saver.restore_callbacks()
+        for callback in saver.stateful_callbacks:  # EarlyStopping restores the best weights at the end of a training
+            callback.set_model(model)
+            callback.on_train_end()
+    return saver.history
+
+
+def restart(model, seed):
+    """Gives a compiled model new initial weights and a fresh optimizer, without compiling it again.
+
+    For comparisons over several seeds: compiling and tracing costs seconds, this does not.
+
+    Args:
+        model: A compiled Sequential or functional `keras.Model`. Its learning rate stays as it is now.
+        seed: Integer, the seed of everything random from here on. The same seed gives the same initial weights.
+    """
+    keras.utils.set_random_seed(seed)
+    fresh = type(model).from_config(model.get_config())
+    optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
+    optimizer.build(fresh.trainable_variables)
+    model.optimizer.build(model.trainable_variables)
+    for variable, new in zip(training_variables(model), fresh.variables + optimizer.variables, strict=True):
+        variable.assign(new)
