@@ -1,1 +1,1 @@
-"""Races: our way against the way tutorials teach it, on the same data, in one run, taking turns."""
+"""Benchmarks: our way against the way tutorials teach it, on the same data, in one run, interleaved."""

@@ -1,7 +1,7 @@
 """python -m benchmarks.experiments 13      runs the experiment of lesson 13 and writes its table into dlkit
 
 An experiment is a file in benchmarks/lessons. It calls the functions of its notebook, so the two cannot drift apart.
-Finished rows are kept in runs/experiments: after a stop, the same command continues with the next row. A table of
+Finished rows are saved in runs/experiments: after a stop, the same command continues with the next row. A table of
 generated data stays there.
 """
 
@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 import dlkit
-from benchmarks import race
+from benchmarks import harness
 from dlkit import data, runtime
 from tools.notebooks import ROOT, code_cells, definitions, read
 
@@ -31,10 +31,13 @@ def load_protocol(lesson):
     """The module in benchmarks/lessons of a lesson's number; loaded by path, since its name starts with a digit.
 
     Args:
-        lesson: number of the lesson as a string, such as "13".
+        lesson: String, the number of the lesson, such as "13".
+
+    Returns:
+        The module; benchmarks/lessons/__init__.py lists what it defines.
 
     Raises:
-        ValueError: when the lesson has no experiment.
+        ValueError: If the lesson has no experiment.
     """
     folder = Path(__file__).parent / "lessons"
     found = sorted(folder.glob(f"{lesson}_*.py"))
@@ -48,16 +51,23 @@ def load_protocol(lesson):
 
 
 def notebook_path(protocol):
-    """The notebook whose functions a protocol uses."""
+    """The path of the notebook whose functions a protocol uses.
+
+    Args:
+        protocol: The module that `load_protocol` returned.
+    """
     return ROOT / "notebooks" / f"{protocol.__name__}.ipynb"
 
 
 def notebook_code(path, names):
-    """sha256 of functions in a notebook, in hexadecimal digits; their docstrings do not count.
+    """The SHA-256 checksum of functions in a notebook; their docstrings do not count.
 
     Args:
-        path: a notebook.
-        names: names of functions in it.
+        path: Path of the notebook.
+        names: List of strings, the names of functions in it.
+
+    Returns:
+        String of 64 hexadecimal digits.
     """
     sources = {}
     for cell in code_cells(read(path)):
@@ -75,43 +85,53 @@ def run(protocol, dataset, *, tables=TABLES, unfinished=UNFINISHED):
     """Measures every row that is not yet measured, then writes the table.
 
     Args:
-        protocol: what `load_protocol` returns.
-        dataset: a `dlkit.data.Dataset`, loaded by the name that the protocol asks for.
-        tables: folder for the finished table.
-        unfinished: folder for the rows measured so far.
+        protocol: The module that `load_protocol` returned.
+        dataset: A `dlkit.data.Dataset`, loaded by the name that the protocol gives.
+        tables: Path of the folder for the finished table.
+        unfinished: Path of the folder for the rows measured so far.
 
     Returns:
         Path of the table.
     """
     name = protocol.__name__
     code = notebook_code(notebook_path(protocol), protocol.FUNCTIONS)
-    same = f"{code} {hashlib.sha256(Path(protocol.__file__).read_bytes()).hexdigest()} {dataset.name}"
-    part = unfinished / f"{name}.json"
-    state = json.loads(part.read_text()) if part.exists() else {}
-    if state.get("same") != same:  # none, or of another version of the experiment
-        state = {"same": same, "seconds": 0.0, "rows": []}
+    version = f"{code} {hashlib.sha256(Path(protocol.__file__).read_bytes()).hexdigest()} {dataset.name}"
+    progress = unfinished / f"{name}.json"
+    state = json.loads(progress.read_text()) if progress.exists() else {}
+    if state.get("version") != version:  # there is none, or it belongs to another version of the experiment
+        state = {"version": version, "seconds": 0.0, "rows": []}
     start = time.perf_counter() - state["seconds"]
-    todo = protocol.ROWS[len(state["rows"]) :]
+    missing = protocol.ROWS[len(state["rows"]) :]
     lesson = definitions(notebook_path(protocol))
-    if todo:
-        print(f"{name}: {len(todo)} of {len(protocol.ROWS)} rows to measure", flush=True)
+    if missing:
+        print(f"{name}: {len(missing)} of {len(protocol.ROWS)} rows to measure", flush=True)
         protocol.prepare(lesson, dataset)
-    for row in todo:
+    for row in missing:
         state["rows"].append({**row, **protocol.measure(lesson, **row)})
         state["seconds"] = time.perf_counter() - start
-        _write(part, state)
+        _write(progress, state)
         value = np.mean(state["rows"][-1][protocol.SHOW["values"]])
         done = f"{len(state['rows'])} of {len(protocol.ROWS)}, {state['seconds']:.0f} s"
         print(f"{done}: {', '.join(map(str, row.values()))}: {value:.3f}", flush=True)
     target = tables / f"{name}.json"
     _write(target, table(protocol, dataset, state, code))
-    part.unlink()
+    progress.unlink()
     return target
 
 
 def table(protocol, dataset, state, code):
-    """The content of the table's file: the rows and the conditions that they belong to."""
-    conditions = race.conditions()
+    """The content of the table's file: the rows and the conditions that they belong to.
+
+    Args:
+        protocol: The module that `load_protocol` returned.
+        dataset: The `dlkit.data.Dataset`.
+        state: Dictionary with "rows" and "seconds".
+        code: String, the checksum that `notebook_code` returned.
+
+    Returns:
+        Dictionary that JSON can hold.
+    """
+    conditions = harness.conditions()
     device, _ = runtime.configure_device()
     return {
         "lesson": protocol.__name__,
@@ -134,7 +154,7 @@ def table(protocol, dataset, state, code):
 
 
 def _write(path, content):
-    """Writes JSON so that a stop in between leaves the file that was there."""
+    """Writes JSON under another name and then renames it, so that a stop leaves the previous file complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_suffix(".new")
     new.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -142,10 +162,14 @@ def _write(path, content):
 
 
 def main(arguments=None):
-    """Runs the experiment of the lesson that the command line names."""
+    """Runs the experiment of a lesson.
+
+    Args:
+        arguments: List of strings, default those of the command line.
+    """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.experiments", description=__doc__.splitlines()[0])
-    parser.add_argument("lesson", help="number of a lesson, such as 13")
-    parser.add_argument("--stand-in", action="store_true", help="try it on generated data where the real are not found")
+    parser.add_argument("lesson", help="the number of a lesson, such as 13")
+    parser.add_argument("--stand-in", action="store_true", help="try it on generated data if no real data is found")
     chosen = parser.parse_args(arguments)
     runtime.setup(0)
     protocol = load_protocol(chosen.lesson)

@@ -1,39 +1,47 @@
-"""The long one: how far `cifar10-long` gets from scratch in 24 epochs on two cores. No opponent, one seed, no turns.
+"""The long training: how far `cifar10-long` gets from scratch in 24 epochs on two cores. It has no baseline, one seed.
 
-It is a run of `python -m dlkit train cifar10-long`, so it may be stopped and goes on. When it has ended, its numbers go
-to long.json, its curve to long.png, and both into RESULTS.md.
+It runs the recipe of `dlkit train cifar10-long`, so it may be stopped and resumes. When it has finished, its numbers
+are saved in long.json and its curve in long.png, and both are shown in RESULTS.md.
 """
 
 from __future__ import annotations
 
 import json
 
-from benchmarks import race
-from dlkit import recipes
+from benchmarks import harness
+from dlkit import plots, recipes
 
-KEPT = ("accuracy", "accuracy_interval_95", "seconds", "parameters", "epochs", "batch_size", "seed", "precision")
+FIELDS = ("accuracy", "accuracy_interval_95", "seconds", "parameters", "epochs", "batch_size", "seed", "precision")
 
 
 def run(out="runs/cifar10-long", recipe="cifar10-long"):
-    """Trains, or goes on, and saves."""
-    save(recipes.train(recipe, out=out, verbose=2))
+    """Trains, or resumes the training, and saves the result.
+
+    Args:
+        out: String or path, the run folder.
+        recipe: String, a key of `recipes.RECIPES`.
+    """
+    save_training(recipes.train(recipe, out=out, verbose=2))
 
 
-def save(metrics, *, folder=race.FOLDER):
-    """Writes long.json and long.png from the content of a `metrics.json`, and RESULTS.md anew."""
-    from dlkit import plots
+def save_training(metrics, *, folder=harness.FOLDER):
+    """Writes long.json and long.png, and RESULTS.md again.
 
+    Args:
+        metrics: Dictionary, the content of a run's `metrics.json`.
+        folder: Path of the folder with these files.
+    """
     train, val = ([100 * epoch[key] for epoch in metrics["history"]] for key in ("accuracy", "val_accuracy"))
     epochs = range(1, len(train) + 1)
     figure = plots.plot_curves(
         {"training images, augmented": (epochs, train), "validation images": (epochs, val)},
-        x_label="epoch",
-        y_label="accuracy, %",
+        xlabel="epoch",
+        ylabel="accuracy, %",
     )
     figure.savefig(folder / "long.png", dpi=110)
     data = metrics["data"]
     images = f"{data['train_images']:,} training images (a tenth of them for validation), {data['test_images']:,} test"
-    told = race.conditions(data=f"{data['name']} ({data['origin']}), {images}")
-    kept = {key: metrics[key] for key in KEPT} | {"conditions": told, "history": metrics["history"]}
-    (folder / "long.json").write_text(json.dumps(kept, indent=1) + "\n")
-    race.write(folder=folder)
+    conditions = harness.conditions(data=f"{data['name']}, {images}")
+    content = {key: metrics[key] for key in FIELDS} | {"conditions": conditions, "history": metrics["history"]}
+    (folder / "long.json").write_text(json.dumps(content, indent=1) + "\n")
+    harness.write_report(folder=folder)

@@ -1,11 +1,11 @@
-"""Verdicts as boxes in Jupyter and as plain text everywhere else."""
+"""Verdicts that are drawn as boxes in Jupyter and printed as plain text everywhere else."""
 
 from __future__ import annotations
 
 import html
 import sys
 
-# Border and mark; the marks and words carry the meaning where colors are not seen.
+# Color of border and mark. The signs and words carry the meaning too, for readers who do not see the colors.
 _COLORS = {"good": "#009E73", "bad": "#C0392B", "open": "#7F7F7F"}
 
 
@@ -13,11 +13,11 @@ class Box:
     """A verdict that Jupyter draws as a box and a terminal prints as text.
 
     Args:
-        kind: "good" (green), "bad" (red) or "open" (gray).
-        verdict: the verdict in words, such as "✓ holds"; read first, also by a screen reader.
-        text: the sentence it is about.
-        detail: a second line in smaller type, such as the measured value; "" for none.
-        plain: the whole as plain text.
+        kind: String, "good" (green), "bad" (red) or "open" (gray).
+        verdict: String, the verdict in words, such as "✓ Holds:". It comes first, also for a screen reader.
+        text: String, the sentence that is judged.
+        detail: String, a second line in smaller type, such as the measured value; default "", no second line.
+        plain: String, the complete box as plain text.
     """
 
     def __init__(self, kind, verdict, text, detail="", *, plain):
@@ -37,7 +37,7 @@ class Box:
         return self.plain
 
     def show(self):
-        """Displays the box in a notebook, prints its text elsewhere."""
+        """Displays the box in a notebook and prints its text elsewhere."""
         if _in_notebook():
             from IPython.display import display
 
@@ -47,7 +47,7 @@ class Box:
 
 
 def _in_notebook():
-    """True in a Jupyter kernel. A process that has not loaded ipykernel is none, so IPython is not imported to ask."""
+    """Whether this process is a Jupyter kernel. IPython is imported only where ipykernel is loaded already."""
     if "ipykernel" not in sys.modules:
         return False
     from IPython import get_ipython

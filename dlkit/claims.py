@@ -1,4 +1,4 @@
-"""Sentences about results, tested where they stand: they stay true or the build fails."""
+"""Claims: sentences about measured results that are tests. When one is no longer true, the build fails."""
 
 from __future__ import annotations
 
@@ -6,27 +6,30 @@ import os
 
 from dlkit.boxes import Box
 
+SETTINGS_HINT = "This claim was made for the original settings and data. If you changed them, this is what changed."
+TIMING_HINT = "This claim compares times. If other programs are running, close them and run the cells again."
+
 
 class Claim(Box):
     """A sentence about a measured value, and whether it holds.
 
-    As the last expression of a notebook's cell it displays its box, green or red. `claim` shows it and, where claims
-    are enforced, stops when it does not hold.
+    As the last expression of a notebook's cell it displays its box, green or red. The function `claim` shows that box
+    and, where claims are enforced, raises an error when the sentence does not hold.
 
     Args:
-        sentence: a full sentence, such as "The network reads at least 95% of unseen digits".
-        value: the measured number, in the bound's unit. True and False count as 1 and 0.
-        at_least: smallest value for which the sentence is true.
-        at_most: largest value for which the sentence is true.
-        between: (smallest, largest), both included.
-        timing: bool, whether the value depends on how fast this machine is at this moment.
+        sentence: String, a complete sentence, such as "The network classifies at least 95% of unseen digits correctly".
+        value: Float, the measured number, in the unit of the bound. True and False count as 1 and 0.
+        at_least: Float, the smallest value for which the sentence is true.
+        at_most: Float, the largest value for which the sentence is true.
+        between: Tuple of two floats (smallest, largest), both included.
+        timing: Boolean, whether the value depends on the speed of this machine at this moment, default False.
 
     Attributes:
-        holds: bool. NaN makes no sentence true.
-        timing: bool, as given.
+        holds: Boolean, whether the value is within the bound. It is False when the value is NaN.
+        timing: Boolean, as given.
 
     Raises:
-        ValueError: when there is not exactly one of the three bounds, since a claim without a bound cannot fail.
+        ValueError: If not exactly one of the three bounds is given, since a claim without a bound cannot fail.
 
     Example:
         >>> Claim("Two and two is five", 2 + 2, between=(5, 5))
@@ -55,17 +58,22 @@ class Claim(Box):
 def claim(sentence, value, *, at_least=None, at_most=None, between=None, timing=False):
     """Checks a measured value against a bound and shows the sentence with the verdict.
 
-    A claim that does not hold raises only where claims are enforced: with the environment variable DLKIT_STRICT=1, as
-    in the project's tests. In a notebook that someone tries out with other settings it is a red box that says so, and
-    the notebook runs on. Claims about time are enforced only where nothing else runs: DLKIT_TIMING=report, as in tests
-    that run two notebooks at once, shows them without raising.
+    A claim that does not hold raises an error only where claims are enforced: with the environment variable
+    DLKIT_STRICT=1, as in the project's tests. In a notebook that someone tries out with other settings, a red box
+    reports it, and the notebook continues. Claims about time are enforced only where nothing else runs:
+    DLKIT_TIMING=report, which is set for tests that run two notebooks at once, shows them without raising an error.
 
     Args:
-        sentence, value, at_least, at_most, between, timing: see `Claim`.
+        sentence: String, a complete sentence, such as "The network classifies at least 95% of unseen digits correctly".
+        value: Float, the measured number, in the unit of the bound. True and False count as 1 and 0.
+        at_least: Float, the smallest value for which the sentence is true.
+        at_most: Float, the largest value for which the sentence is true.
+        between: Tuple of two floats (smallest, largest), both included.
+        timing: Boolean, whether the value depends on the speed of this machine at this moment, default False.
 
     Raises:
-        AssertionError: with DLKIT_STRICT=1, when the sentence is not true of the value; names value and bound.
-        ValueError: when there is not exactly one of the three bounds.
+        AssertionError: If claims are enforced and this one does not hold. The message names value and bound.
+        ValueError: If not exactly one of the three bounds is given.
 
     Example:
         >>> claim("Two and two is four", 2 + 2, between=(4, 4))
@@ -74,7 +82,7 @@ def claim(sentence, value, *, at_least=None, at_most=None, between=None, timing=
     """
     result = Claim(sentence, value, at_least=at_least, at_most=at_most, between=between, timing=timing)
     if not result.holds:
-        if _enforced(timing):
+        if _is_enforced(timing):
             raise AssertionError(result.plain)
         hint = TIMING_HINT if timing else SETTINGS_HINT
         result.detail += f". {hint}"
@@ -82,11 +90,7 @@ def claim(sentence, value, *, at_least=None, at_most=None, between=None, timing=
     result.show()
 
 
-SETTINGS_HINT = "This claim was made for the original settings and data. If you changed them, this is what changed."
-TIMING_HINT = "This claim compares times. If other programs are running, close them and run the cells again."
-
-
-def _enforced(timing):
-    """Whether a claim that does not hold raises."""
+def _is_enforced(timing):
+    """Whether a claim that does not hold raises an error."""
     strict = os.environ.get("DLKIT_STRICT", "0") not in ("", "0")
     return strict and not (timing and os.environ.get("DLKIT_TIMING") == "report")

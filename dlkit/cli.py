@@ -15,14 +15,17 @@ def main(arguments=None):
     """Runs one command.
 
     Args:
-        arguments: list of strings, those of the command line by default.
+        arguments: List of strings, default those of the command line.
 
     Returns:
-        Exit status: 0 done, 1 something is wrong and was reported, 2 misspelt command, 130 stopped with Ctrl-C.
+        Integer, the exit status: 0 after success, 1 after a problem that was reported, 130 after Ctrl-C.
+
+    Raises:
+        SystemExit: With status 2 if the command or an option does not exist, and with 0 after `--help`.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8", errors="replace")  # ticks on consoles with an old code page
+            stream.reconfigure(encoding="utf-8", errors="replace")  # for ✓ on consoles with an old code page
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         options = _parser(arguments[:1]).parse_args(arguments)
@@ -39,12 +42,12 @@ def main(arguments=None):
 
 
 def _parser(chosen):
-    """The parser, with the options of the chosen command only: those of `train` need the recipes, for example."""
+    """The parser, with the options of the chosen command only, because some of them need imports of their own."""
     parser = argparse.ArgumentParser(prog="dlkit", description="Deep learning, from the neuron to BERT.")
     commands = parser.add_subparsers(required=True, metavar="command")
     for name, about, add_options in (
-        ("lab", "open the lessons in JupyterLab, in a copy of your own", _lab_options),
-        ("doctor", "what works on this machine, and how to fix what does not", _doctor_options),
+        ("lab", "open your own copy of the lessons in JupyterLab", _lab_options),
+        ("doctor", "examine this machine and show how to fix every problem", _doctor_options),
         ("data", "list, fetch or verify the data sets", _data_options),
         ("train", "train a recipe; the same command resumes after a stop", _train_options),
         ("predict", "classify image files with the model of a finished run", _predict_options),
@@ -58,8 +61,8 @@ def _parser(chosen):
 def _lab_options(command):
     from dlkit import lab
 
-    command.add_argument("--folder", metavar="DIR", help=f"your copy; {lab.FOLDER} in the project by default")
-    command.add_argument("--copy-only", action="store_true", help="copy or update the lessons and stop there")
+    command.add_argument("--folder", metavar="DIR", help=f"your copy, default {lab.FOLDER} in the project")
+    command.add_argument("--copy-only", action="store_true", help="copy or update the lessons without opening them")
     command.add_argument("jupyter", nargs="*", metavar="-- OPTION", help="options that are passed on to JupyterLab")
     command.set_defaults(run=lambda options: lab.run(options.folder, options.jupyter, copy_only=options.copy_only))
 
@@ -72,58 +75,54 @@ def _doctor_options(command):
 
 def _data_options(command):
     from dlkit import data
-    from dlkit.data import sources
+    from dlkit.data import loading
 
     actions = command.add_subparsers(required=True, metavar="list | fetch | verify")
-    actions.add_parser("list", help="what is here, what is not").set_defaults(run=_data_list)
-    action = actions.add_parser("fetch", help="download into data/, checked")
-    action.add_argument("name", choices=sorted({*sources.DOWNLOADS, "reviews"}))
+    actions.add_parser("list", help="show which data sets are on this machine").set_defaults(run=_data_list)
+    action = actions.add_parser("fetch", help="download a data set into data/ and verify its checksum")
+    action.add_argument("name", choices=sorted(loading.fetchable()))
     action.set_defaults(run=_data_fetch)
-    action = actions.add_parser("verify", help="read every file of a data set that is here")
+    action = actions.add_parser("verify", help="read every file of the data sets on this machine")
     action.add_argument("name", nargs="?", choices=data.NAMES)
     action.set_defaults(run=_data_verify)
 
 
 def _train_options(command):
     command.description = "Trains a recipe into a run folder. Without a recipe it lists them."
-    command.add_argument("recipe", nargs="?", help="without it, the recipes are listed")
+    command.add_argument("recipe", nargs="?", help="name of a recipe; without it, the recipes are listed")
     command.add_argument("--data", metavar="DIR", help="folder with train/<class>/* and test/<class>/*")
-    command.add_argument("--image-size", type=int, metavar="N", help="work at N x N pixels")
+    command.add_argument("--image-size", type=int, metavar="N", help="resize the images to N x N pixels")
     command.add_argument("--skip-broken", action="store_true", help="leave out files that cannot be read as images")
     command.add_argument("--out", metavar="RUN", help="run folder for results and checkpoints")
     command.add_argument(
-        "--cache", metavar="DIR", help="folder for features of frozen networks, shared by several runs"
+        "--cache", metavar="DIR", help="folder for features of frozen networks; several runs can share it"
     )
-    command.add_argument("--epochs", type=int, metavar="N", help="instead of the recipe's own number")
-    command.add_argument("--unfreeze", metavar="STAGE", help='stage to fine-tune from, such as conv5; "" for all')
-    command.add_argument("--weights", metavar="W", help="imagenet (default), a file, or none for random ones")
-    command.add_argument("--seed", type=int, default=0, metavar="N")
+    command.add_argument("--epochs", type=int, metavar="N", help="number of epochs, default that of the recipe")
+    command.add_argument("--unfreeze", metavar="STAGE", help='fine-tune from this stage on, such as conv5; "" for all')
+    command.add_argument("--weights", metavar="W", help="imagenet (default), a weights file, or none for random")
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="seed of everything random, default 0")
     command.set_defaults(run=_train)
 
 
 def _predict_options(command):
     command.add_argument("run_folder", metavar="RUN", help="the run folder, or the model.keras in it")
-    command.add_argument("images", metavar="IMAGE", nargs="+")
+    command.add_argument("images", metavar="IMAGE", nargs="+", help="image files")
     command.set_defaults(run=_predict)
 
 
 def _data_list(options):
     from dlkit import data
 
+    width = max(map(len, data.NAMES))
     for name in data.NAMES:
-        place = data.locate(name)
-        print(f"{'✓' if place else '–'} {name:10} {place or f'not here → dlkit data fetch {name}'}")
+        location = data.locate(name)
+        print(f"{'✓' if location else '–'} {name:{width}} {location or f'not here → dlkit data fetch {name}'}")
 
 
 def _data_fetch(options):
-    from dlkit import data
-    from dlkit.data import sources
+    from dlkit.data import loading
 
-    if options.name in sources.DOWNLOADS:
-        path = sources.fetch(sources.DOWNLOADS[options.name], sources.project_data())
-        print(f"✓ {path} is there, and its checksum is right.")
-    else:  # Keras fetches it into its own cache
-        print(f"✓ {data.load(options.name, real=True)}")
+    print(f"✓ {loading.fetch(options.name)} is there, and its checksum is correct.")
 
 
 def _data_verify(options):
@@ -131,7 +130,7 @@ def _data_verify(options):
 
     names = [options.name] if options.name else [name for name in data.NAMES if data.locate(name)]
     for name in names:
-        print(f"✓ {data.load(name, real=name != 'shapes10')}")
+        print(f"✓ {data.load(name, real=True)}")
 
 
 def _train(options):
@@ -143,7 +142,12 @@ def _train(options):
             "train on the recipe's own data set, leave --data out."
         )
     if options.skip_broken and not options.data:
-        raise ValueError("--skip-broken is about a folder of images: name it with --data.")
+        raise ValueError("Expected --skip-broken only with a folder of images: name it with --data. Received: none.")
+    if options.weights not in (None, "imagenet", "none") and not Path(options.weights).is_file():
+        raise ValueError(
+            f"Expected --weights to be imagenet, none or a weights file. Received: {options.weights}, which is not a "
+            "file."
+        )
     recipes = _import_recipes()
     if not options.recipe:
         for name, recipe in recipes.RECIPES.items():
@@ -182,6 +186,11 @@ def _import_recipes():
 
 
 def _predict(options):
+    for path in (options.run_folder, *options.images):
+        if not Path(path).exists():
+            raise ValueError(
+                f"{path} does not exist. Expected the run folder of a finished training, then image files."
+            )
     recipes = _import_recipes()
     for file, classes in zip(options.images, recipes.predict(options.run_folder, options.images), strict=True):
         print(f"{file}: " + ", ".join(f"{name} {probability:.0%}" for name, probability in classes))

@@ -1,7 +1,7 @@
-"""What works on this machine, and what to do about what does not: `dlkit doctor`.
+"""`dlkit doctor`: examines this machine and, for every problem it finds, prints the command that fixes it.
 
 It imports the standard library only, and the packages one by one as it examines them, so that it can say which of them
-is missing or broken. Rows are printed as they are found.
+is missing or broken. Each row is printed as soon as it is known.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 from dlkit import runtime
 from dlkit.runtime import keras_json, network, shell
 
-SIGNS = {"ok": "✓", "note": "–", "fault": "✗"}
+SIGNS = {"ok": "✓", "note": "–", "problem": "✗"}
 OLDEST, NEWEST = (3, 11, 5), (3, 13)  # Python, as in pyproject.toml
-# Package and module.
+# Package: the module that it is imported as.
 PACKAGES = {
     "numpy": "numpy",
     "pillow": "PIL",
@@ -36,33 +36,33 @@ PACKAGES = {
     "tensorboard": "tensorboard",
     "jupyterlab": "jupyterlab",
 }
-NEEDED = ("numpy", "pillow", "scikit-learn", "tensorflow", "keras")  # by nearly all of dlkit
+NEEDED = ("numpy", "pillow", "scikit-learn", "tensorflow", "keras")  # by nearly every module of dlkit
 FOR_LESSONS = ("scipy", "keras-hub", "keras-tuner", "tokenizers", "tensorboard", "jupyterlab")
 NEED_KERAS = ("tensorflow", "keras", "keras-hub", "keras-tuner")  # TensorFlow imports Keras
 WEIGHTS = {"MobileNet": "mobilenet", "ResNet50": "resnet50"}
-URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"  # what the network is tried with
+URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"  # requested to test the network
 TIMEOUT = 5  # seconds
 
 
 def main():
-    """Prints a row for everything that is examined.
+    """Prints one row for each subject that is examined.
 
     Returns:
-        Exit status: 0 without a fault, 1 with one.
+        Integer, the exit status: 0 without a problem, 1 with at least one.
     """
-    faults = 0
-    for state, subject, text in report():
-        print(f"{SIGNS[state]} {subject:16} {text}", flush=True)
-        faults += state == "fault"
-    return 1 if faults else 0
+    problems = 0
+    for status, subject, text in report():
+        print(f"{SIGNS[status]} {subject:16} {text}", flush=True)
+        problems += status == "problem"
+    return 1 if problems else 0
 
 
 def report():
     """Examines Python, disk, memory, settings, packages, device, data, weights and network, one after the other.
 
     Yields:
-        (state, subject, text): state is "ok", "note" (works, could be better) or "fault". The text of the latter two
-        has "→" and the line or step that helps, or "nothing to do".
+        Tuples (status, subject, text) of strings. The status is "ok", "note" (it works and could be better) or
+        "problem". The text of the latter two holds "→" and the command or step that fixes it, or "nothing to do".
     """
     yield from _python()
     yield _disk()
@@ -71,14 +71,14 @@ def report():
     broken = []
     for name in PACKAGES:
         row = _package(name, broken)
-        broken += [name] if row[0] == "fault" else []
+        broken += [name] if row[0] == "problem" else []
         yield row
     if not set(NEEDED) & set(broken):
         yield from _device()
         yield from _data()
     else:
-        remedy = "follow the rows above, then ask the doctor again"
-        yield "note", "device, data", f"not examined until the packages work, nor are weights → {remedy}"
+        fix = "follow the rows above, then run the doctor again"
+        yield "note", "device, data", f"these and the weights are not examined until the packages work → {fix}"
     yield _network()
 
 
@@ -87,15 +87,15 @@ def _python():
     if sys.version_info[:3] >= OLDEST and sys.version_info[:2] <= NEWEST:
         yield "ok", "Python", f"{text}, {sys.executable}"
     else:
-        line = "py -3.12 -m venv .venv" if sys.platform == "win32" else "make lab PYTHON=python3.12"
+        command = "py -3.12 -m venv .venv" if sys.platform == "win32" else "make lab PYTHON=python3.12"
         oldest, newest = (".".join(map(str, version)) for version in (OLDEST, NEWEST))
-        yield "fault", "Python", f"{text}, dlkit needs {oldest} to {newest} → {line}"
+        yield "problem", "Python", f"{text}, dlkit needs {oldest} to {newest} → {command}"
     if (folder := shell.project_folder()) is None:
         return
     python = folder / ".venv" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     if python.exists() and Path(sys.executable or "").absolute().parent != python.absolute().parent:
-        line = shell.line(str(python), "-m", "dlkit", "doctor")
-        yield "note", "environment", f"this Python is not the one in the project's .venv → {line}"
+        command = shell.join_command(str(python), "-m", "dlkit", "doctor")
+        yield "note", "environment", f"this Python is not the one in the project's .venv → {command}"
 
 
 def _package(name, broken):
@@ -104,26 +104,26 @@ def _package(name, broken):
         found = version(name)
     except PackageNotFoundError:
         if name in FOR_LESSONS and shell.project_folder() is None:
-            return "note", name, f"not installed, and only the lessons need it → {_install(name)}"
-        return "fault", name, f"not installed → {_install(name)}"
+            return "note", name, f"not installed, and only the lessons need it → {_install_command(name)}"
+        return "problem", name, f"not installed → {_install_command(name)}"
     with runtime.suppress_native_stderr():
         error = _import_error(PACKAGES[name])
     if error is None:
         return "ok", name, found
     settings = _keras_settings()
-    if name in NEED_KERAS and settings[0] == "fault":
-        remedy = f"see {settings[1]} above"
+    if name in NEED_KERAS and settings[0] == "problem":
+        fix = f"see {settings[1]} above"
     elif first := next((other for other in broken if other in NEEDED), None):
-        remedy = f"fix {first} first"
+        fix = f"fix {first} first"
     elif isinstance(error, ModuleNotFoundError):
-        remedy = _install(name)
+        fix = _install_command(name)
     else:
-        remedy = shell.install_line("--force-reinstall", "--no-deps", name)
-    return "fault", name, f"{found} is installed, but its import fails ({_in_short(error)}) → {remedy}"
+        fix = shell.pip_install_command("--force-reinstall", "--no-deps", name)
+    return "problem", name, f"{found} is installed, but its import fails ({_summarize(error)}) → {fix}"
 
 
-def _install(name):
-    return shell.install_line() if shell.project_folder() else shell.install_line(name)
+def _install_command(name):
+    return shell.pip_install_command() if shell.project_folder() else shell.pip_install_command(name)
 
 
 def _import_error(module):
@@ -135,8 +135,8 @@ def _import_error(module):
     return None
 
 
-def _in_short(error):
-    """An exception in a line. NumPy's explains for thirty lines and names the cause in the last."""
+def _summarize(error):
+    """An exception in one line. NumPy's exception explains for thirty lines and names the cause in the last one."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     text = next((line for line in lines if line.startswith("Original error was:")), lines[0])
     return text if len(text) <= 200 else text[:199] + "…"
@@ -145,11 +145,11 @@ def _in_short(error):
 def _keras_settings():
     """KERAS_BACKEND and keras.json, which change Keras in every program of this user."""
     if backend := keras_json.other_backend():
-        text = f"it is {backend}, the lessons need tensorflow → {shell.unset_line('KERAS_BACKEND')}"
-        return "fault", "KERAS_BACKEND", text
-    if problem := keras_json.problem():
-        path = keras_json.path()
-        return problem[0], "keras.json", f"{path} {problem[1]} → {shell.delete_line(path)}"
+        text = f"it is {backend}, the lessons need tensorflow → {shell.unset_variable_command('KERAS_BACKEND')}"
+        return "problem", "KERAS_BACKEND", text
+    if problem := keras_json.find_problem():
+        path = keras_json.settings_path()
+        return problem[0], "keras.json", f"{path} {problem[1]} → {shell.delete_file_command(path)}"
     return "ok", "keras.json", "TensorFlow, channels last, float32"
 
 
@@ -160,8 +160,8 @@ def _device():
     if gpu:
         yield "ok", "device", f"{device}, {cores}"
     elif sys.platform == "linux":
-        line = shell.install_line("tensorflow[and-cuda]")
-        yield "note", "device", f"{device}, {cores}: nothing to do, except with an NVIDIA GPU → {line}"
+        command = shell.pip_install_command("tensorflow[and-cuda]")
+        yield "note", "device", f"{device}, {cores}: nothing to do, except with an NVIDIA GPU → {command}"
     else:
         advice = "; in WSL 2 it has" if sys.platform == "win32" else ""
         yield "note", "device", f"{device}, {cores}: nothing to do, TensorFlow here has no GPU support{advice}"
@@ -173,14 +173,14 @@ def _device():
 def _memory():
     free = _free_memory()
     if free is None:
-        return "note", "memory", f"cannot be examined without psutil → {_install('psutil')}"
+        return "note", "memory", f"cannot be examined without psutil → {_install_command('psutil')}"
     if free >= 3:
         return "ok", "memory", f"{free:.1f} GiB free"
-    return "fault", "memory", f"{free:.1f} GiB free, CIFAR-10 needs 3 → close other programs or notebooks"
+    return "problem", "memory", f"{free:.1f} GiB free, CIFAR-10 needs 3 → close other programs or notebooks"
 
 
 def _free_memory():
-    """GiB of memory that programs can have, or None where it cannot be found out."""
+    """Memory that is available to programs in GiB, or None where it cannot be determined."""
     if _import_error("psutil") is None:
         import psutil
 
@@ -196,47 +196,47 @@ def _disk():
     free = shutil.disk_usage(folder).free / 2**30
     if free >= 1:
         return "ok", "disk", f"{free:.0f} GiB free"
-    return "fault", "disk", f"{free:.1f} GiB free, the data needs 1 → make room on the disk of {folder}"
+    return "problem", "disk", f"{free:.1f} GiB free, the data needs 1 → make room on the disk of {folder}"
 
 
 def _data():
-    """Rows about data sets and ImageNet weights; for these dlkit's own modules are imported, which need packages."""
+    """Rows about data sets and ImageNet weights. They import dlkit's own modules, which need the packages above."""
     from dlkit import data, transfer
-    from dlkit.data import sources
+    from dlkit.data import locations
 
     try:
-        sources.search_folders()
+        locations.search_folders()
     except data.DataError as error:
-        line = shell.unset_line("DLKIT_DATA")
-        yield "fault", "DLKIT_DATA", f"{error} Data and weights are not examined → {line}"
+        command = shell.unset_variable_command("DLKIT_DATA")
+        yield "problem", "DLKIT_DATA", f"{error} Data and weights are not examined → {command}"
         return
     for name in data.NAMES:
-        if place := data.locate(name):
-            yield "ok", name, f"found, {place}"
+        if location := data.locate(name):
+            yield "ok", name, f"found, {location}"
         else:
-            yield "note", name, f"not found, a stand-in will be used → {runtime.command('data', 'fetch', name)}"
+            yield "note", name, f"not found, a stand-in will be used → {runtime.dlkit_command('data', 'fetch', name)}"
     for label, name in WEIGHTS.items():
         backbone = transfer.BACKBONES[name]
-        if place := sources.find_weights(backbone.file):
-            yield "ok", label, f"ImageNet weights found, {place[0]}: {place[1].name}"
+        if location := locations.find_weights(backbone.file):
+            yield "ok", label, f"ImageNet weights found, {location[0]}: {location[1].name}"
             continue
         options = "".join(f", {key}={value!r}" for key, value in backbone.options.items())
-        line = shell.python(
+        command = shell.python_command(
             "-c", f"import keras; keras.applications.{backbone.application}(include_top=False{options})"
         )
-        yield "note", label, f"ImageNet weights not found, a stand-in will be trained ({backbone.file}) → {line}"
+        yield "note", label, f"ImageNet weights not found, a stand-in will be trained ({backbone.file}) → {command}"
 
 
 def _network():
-    if network.offline():
-        return "note", "network", f"not tried, DLKIT_OFFLINE is set → {shell.unset_line('DLKIT_OFFLINE')}"
-    host, proxy = urlsplit(URL).hostname, network.proxy_of(URL)
-    way = f"{host} through the proxy {proxy}" if proxy else host
+    if network.is_offline():
+        return "note", "network", f"not tried, DLKIT_OFFLINE is set → {shell.unset_variable_command('DLKIT_OFFLINE')}"
+    host, proxy = urlsplit(URL).hostname, network.proxy_for(URL)
+    route = f"{host} through the proxy {proxy}" if proxy else host
     try:
         network.open_url(URL, timeout=TIMEOUT, method="HEAD").close()
     except (OSError, http.client.HTTPException, ValueError) as error:  # urllib's errors are OSErrors
-        line = shell.set_line("DLKIT_OFFLINE", 1)
-        text = f"{way} does not answer ({network.reason(error)}); the lessons work without"
-        remedy = network.advice(error, URL)
-        return "note", "network", f"{text}, quicker after `{line}` → {remedy}" if remedy else f"{text} → {line}"
-    return "ok", "network", f"{way} answers"
+        command = shell.set_variable_command("DLKIT_OFFLINE", 1)
+        text = f"{route} does not answer ({network.describe_error(error)}); the lessons work without it"
+        fix = network.suggest_fix(error, URL)
+        return "note", "network", f"{text}, faster after `{command}` → {fix}" if fix else f"{text} → {command}"
+    return "ok", "network", f"{route} answers"

@@ -1,6 +1,6 @@
-"""A trained network leaves Keras: LiteRT files in 32-bit or 8-bit numbers, checked against the network they came from.
+"""Export to LiteRT, with and without quantization, and an interpreter to run the files.
 
-`.keras` files and SavedModels need nothing of ours: `model.save(path)`, `model.export(folder)`.
+`.keras` files and SavedModels need only Keras: `model.save(path)`, `model.export(folder)`.
 """
 
 from __future__ import annotations
@@ -20,29 +20,34 @@ QUANTIZATIONS = ("float32", "dynamic", "int8")
 
 
 def to_litert(model, path, *, quantization="float32", calibration=None):
-    """Writes a network as a LiteRT file, the quantization that phones and small computers run.
+    """Writes a model as a LiteRT file, which runs on phones and small computers.
+
+    The file is written under another name and then renamed, so that a file with that name is always complete.
 
     Args:
-        model: a built `keras.Model` with one input and one output.
-        path: the file, ending in `.tflite`. It is written beside and renamed, so what has its name is whole.
-        quantization: "float32", the network as it is; "dynamic", weights as 8-bit integers, the rest in floating point;
-            "int8", everything in 8-bit integers, input and output too.
-        calibration: for "int8" a hundred or so typical inputs, shape (count, ...), as the network gets them in use:
-            from them the range of every layer is read.
+        model: A built `keras.Model` with one input and one output.
+        path: String or path of the file; it ends in `.tflite`.
+        quantization: String. "float32" (the default) exports the model unchanged. "dynamic" stores the weights as 8-bit
+            integers and computes in floating point where necessary. "int8" uses 8-bit integers everywhere, for inputs
+            and outputs too.
+        calibration: Array of shape (count, ...), needed for "int8" only: about a hundred typical inputs. The range of
+            values of every layer is measured on them.
 
     Returns:
-        The path.
+        Path of the file.
 
     Raises:
-        ValueError: for an unknown quantization, or when "int8" has no calibration of the input's shape.
+        ValueError: If `quantization` is unknown, or it is "int8" and `calibration` is missing or does not have the
+            shape of the inputs.
     """
     if quantization not in QUANTIZATIONS:
-        raise ValueError(f"Expected one of the forms {', '.join(QUANTIZATIONS)}. Received: {quantization!r}.")
+        raise ValueError(f"Expected quantization to be one of {', '.join(QUANTIZATIONS)}. Received: {quantization!r}.")
     if quantization == "int8":
-        expected, found = tuple(model.input_shape[1:]), np.shape(calibration)[1:]
-        if calibration is None or len(calibration) == 0 or found != expected:
+        expected, received = tuple(model.input_shape[1:]), np.shape(calibration)[1:]
+        if calibration is None or len(calibration) == 0 or received != expected:
             raise ValueError(
-                f"int8 needs calibration: typical inputs of shape (count, {', '.join(map(str, expected))}). "
+                "Quantization int8 needs calibration. Expected typical inputs of shape "
+                f"(count, {', '.join(map(str, expected))}). "
                 f"Received: {None if calibration is None else np.shape(calibration)}."
             )
     with tempfile.TemporaryDirectory() as folder, runtime.suppress_native_stderr():
@@ -55,7 +60,7 @@ def to_litert(model, path, *, quantization="float32", calibration=None):
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             converter.inference_input_type = converter.inference_output_type = tf.int8
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that float input statistics are missing: the calibration gives them
+            warnings.simplefilter("ignore")  # it warns of missing input statistics, which the calibration provides
             content = converter.convert()
     part = Path(f"{path}.part")
     part.write_bytes(content)
@@ -64,40 +69,56 @@ def to_litert(model, path, *, quantization="float32", calibration=None):
 
 
 class LiteRT:
-    """A LiteRT file, ready to run: call it with a batch of inputs as the Keras network gets them.
+    """Interpreter of a LiteRT file: called with the same inputs as the Keras model, it returns the same outputs.
 
-    Integers at the file's border are translated: inputs by its scale and zero point, outputs back.
+    If the inputs or outputs of the file are integers, the inputs are quantized and the outputs dequantized, with the
+    scale and the zero point that the file holds.
 
     Args:
-        path: a file that `to_litert` or anyone else wrote.
+        path: String or path of a `.tflite` file with one input and one output.
+
+    Attributes:
+        interpreter: The `tf.lite.Interpreter`.
 
     Raises:
-        ValueError: when the file is no LiteRT model.
+        ValueError: If the file is not a LiteRT model.
     """
 
     def __init__(self, path):
         with warnings.catch_warnings(), runtime.suppress_native_stderr():
-            warnings.simplefilter("ignore")  # TensorFlow announces that the class will move to a package of its own
+            warnings.simplefilter("ignore")  # TensorFlow announces that the class will move to a separate package
             try:
                 self.interpreter = tf.lite.Interpreter(model_path=str(path))
             except ValueError as error:
-                raise ValueError(f"{path} is no LiteRT model: {error}") from error
+                raise ValueError(f"{path} is not a LiteRT model: {error}") from error
             self.interpreter.allocate_tensors()
         self._input, self._output = self.interpreter.get_input_details()[0], self.interpreter.get_output_details()[0]
 
     def __call__(self, inputs):
-        """float32 outputs of shape (count, ...) for inputs of shape (count, ...), one after the other."""
+        """Runs the model on a batch, one input at a time.
+
+        Args:
+            inputs: Array of shape (count, ...).
+
+        Returns:
+            float32 array of shape (count, ...), the outputs.
+
+        Raises:
+            ValueError: If the inputs do not have the shape that the model takes.
+        """
         inputs = np.asarray(inputs, "float32")
         expected = tuple(self._input["shape"][1:])
         if inputs.shape[1:] != expected:
-            raise ValueError(f"Expected inputs of shape (count, {', '.join(map(str, expected))}): {inputs.shape} came.")
-        scale, zero = self._input["quantization"]
+            raise ValueError(
+                f"Expected inputs of shape (count, {', '.join(map(str, expected))}). Received: {inputs.shape}."
+            )
+        scale, zero_point = self._input["quantization"]
         if scale:
             limits = np.iinfo(self._input["dtype"])
-            inputs = np.clip(np.round(inputs / scale + zero), limits.min, limits.max).astype(self._input["dtype"])
-        scale, zero = self._output["quantization"]
+            inputs = np.clip(np.round(inputs / scale + zero_point), limits.min, limits.max).astype(self._input["dtype"])
+        scale, zero_point = self._output["quantization"]
         outputs = np.concatenate([self._run(row[None]) for row in inputs]).astype("float32")
-        return (outputs - zero) * scale if scale else outputs
+        return (outputs - zero_point) * scale if scale else outputs
 
     def _run(self, row):
         self.interpreter.set_tensor(self._input["index"], row)
@@ -106,19 +127,29 @@ class LiteRT:
 
 
 def file_size(path):
-    """Bytes of a file, or of all files in a folder."""
+    """Size of a file, or of all files in a folder, in bytes.
+
+    Args:
+        path: String or path of a file or a folder.
+
+    Returns:
+        Integer.
+    """
     path = Path(path)
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def measure_latency(predict, image, *, repeats=100):
-    """Median seconds that `predict` takes for a batch of one image; the first call is left out.
+    """Median latency of a model for a batch of one image. The first call, which may compile, is not measured.
 
     Args:
-        predict: a function of a batch.
-        image: array of shape (1, ...).
-        repeats: number of calls.
+        predict: Function (batch) -> outputs.
+        image: Array of shape (1, ...).
+        repeats: Integer, number of measured calls, default 100.
+
+    Returns:
+        Float, seconds.
     """
     predict(image)
     seconds = []

@@ -1,4 +1,4 @@
-"""Things that go wrong, made on purpose: a server that misbehaves, a disk that is full or cannot be written to."""
+"""Faults made on purpose: a faulty web server, a disk that is full or read-only; and the memory that code takes."""
 
 import hashlib
 import http.server
@@ -15,10 +15,12 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 BODIES = {"/wrong": CONTENT[:-1] + b"x", "/long": CONTENT + b"more", "/short": CONTENT[:-5000]}
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class FaultyHandler(http.server.BaseHTTPRequestHandler):
+    """Serves CONTENT; the path of the request selects what goes wrong. Paths without a fault of their own work."""
+
     def do_GET(self):
-        self.server.asked.append(self.path)
-        times = self.server.asked.count(self.path)
+        self.server.requests.append(self.path)
+        times = self.server.requests.count(self.path)
         if self.path == "/missing" or (self.path == "/busy" and times < 3):
             self.send_error(404 if self.path == "/missing" else 503)
         elif self.path == "/loop":
@@ -49,23 +51,29 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Server(http.server.ThreadingHTTPServer):
+class FaultyServer(http.server.ThreadingHTTPServer):
+    """The server that uses it; each request gets a thread, so that a stalled one does not block the others."""
+
     def handle_error(self, request, client_address):
-        """Clients that are killed or give up are what this is about."""
+        """Prints nothing, since clients are killed and give up on purpose."""
 
 
-def growth(function):
-    """Bytes by which `function` makes this process grow at most; without /proc, past its largest size so far."""
+def memory_growth(function):
+    """Measures the peak memory of a function, as the bytes by which this process grows while the function runs.
+
+    Unlike `tracemalloc`, this includes memory that C libraries allocate. The peak that the operating system records is
+    reset through /proc before the call. Where there is no /proc, only growth beyond the earlier peak is measured.
+    """
     resource = pytest.importorskip("resource")
-    if (forget := Path("/proc/self/clear_refs")).exists():
-        forget.write_text("5")  # the largest size so far, see proc(5)
+    if (clear_refs := Path("/proc/self/clear_refs")).exists():
+        clear_refs.write_text("5")  # resets the peak, see proc(5)
 
-    def largest():
+    def peak():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
-    before = largest()
+    before = peak()
     function()
-    return largest() - before
+    return peak() - before
 
 
 LOOPBACK = (
@@ -75,13 +83,23 @@ LOOPBACK = (
 
 
 def mounted(folder, options, *, network=True):
-    """A command that runs the rest with a small file system of its own at `folder`; skips where that cannot be.
+    """Makes the beginning of a command whose program finds a small file system at a folder, such as a full disk.
 
-    Without `network` nothing but this machine itself can be reached.
+    `[*mounted(folder, "size=600k"), "python", "script.py"]` runs the script in a user namespace of its own, in which a
+    temporary file system (tmpfs) is mounted at the folder. This needs no rights of an administrator, and the mount ends
+    with the program. Where the system does not allow it, the test is skipped.
+
+    Args:
+        folder: Path of the folder, which is made.
+        options: String, options for `mount`, such as "size=600k" for a small disk or "ro" for a read-only one.
+        network: Boolean, default True. With False the program can reach only this machine itself.
+
+    Returns:
+        List of strings, the words to put in front of a command.
     """
-    own = ["unshare", "-rm" if network else "-rmn"]
-    if not shutil.which("unshare") or subprocess.run([*own, "true"], capture_output=True, check=False).returncode:
+    unshare = ["unshare", "-rm" if network else "-rmn"]
+    if not shutil.which("unshare") or subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode:
         pytest.skip("needs Linux with user namespaces, to mount a file system")
     folder.mkdir()
     loopback = "true" if network else f'"{sys.executable}" -c "{LOOPBACK}"'
-    return [*own, "sh", "-c", f'mount -t tmpfs -o {options} tmpfs "{folder}" && {loopback} && exec "$@"', "-"]
+    return [*unshare, "sh", "-c", f'mount -t tmpfs -o {options} tmpfs "{folder}" && {loopback} && exec "$@"', "-"]

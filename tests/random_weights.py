@@ -1,7 +1,7 @@
-"""Comparing models away from their initializers.
+"""Random weights for comparisons of models.
 
-A newly built network is too symmetric for a comparison: its biases are 0, and its batch normalization, with mean 0 and
-variance 1, changes nothing, so that two orders of layers give the same outputs.
+A newly initialized network is too symmetric for a comparison: its biases are 0, and its batch normalization, with mean
+0 and variance 1, changes nothing, so that two different orders of layers give the same outputs.
 """
 
 import math
@@ -10,10 +10,13 @@ import numpy as np
 
 
 def randomize(model, seed=0):
-    """Gives every weight of a model a random value, batch normalization's moving averages included; returns the model.
+    """Sets every weight of a model to random values, including the moving averages of batch normalization.
 
-    Kernels are as large as He's initializer makes them, so that signals do not vanish in many layers. Variances and
-    gammas are positive.
+    Kernels have the variance of He initialization, so that signals do not vanish in many layers. Variances and gammas
+    are positive.
+
+    Returns:
+        The model.
     """
     rng = np.random.default_rng(seed)
     for weight in model.weights:
@@ -21,18 +24,18 @@ def randomize(model, seed=0):
             weight.assign(rng.uniform(0.5, 2, weight.shape))
         elif "kernel" in weight.name:
             depthwise = len(weight.shape) == 4 and weight.shape[-1] == 1
-            inputs = math.prod(weight.shape[: 2 if depthwise else -1])  # that each output is summed from
-            weight.assign(rng.normal(0, math.sqrt(2 / inputs), weight.shape))
+            fan_in = math.prod(weight.shape[: 2 if depthwise else -1])
+            weight.assign(rng.normal(0, math.sqrt(2 / fan_in), weight.shape))
         else:
             weight.assign(rng.normal(0, 0.5, weight.shape))
     return model
 
 
 def assert_equal_models(ours, theirs, inputs, *, atol=1e-5):
-    """Two models give the same outputs for random weights, in inference and in training mode (without dropout).
+    """Asserts that two models give the same outputs with random weights, in inference and in training mode.
 
-    After the call in training mode the weights are compared too: they differ where the momentum of a moving average
-    does.
+    The models have no dropout. After the call in training mode, the weights are compared too: the moving averages of
+    batch normalization differ if the momentum differs.
     """
     theirs.set_weights(randomize(ours).get_weights())
     for training in (False, True):
@@ -43,7 +46,7 @@ def assert_equal_models(ours, theirs, inputs, *, atol=1e-5):
 
 
 def layer_settings(model):
-    """Kind and settings of each layer, in order; layers may have other names."""
+    """Type and settings of each layer in order, without the names of the layers."""
     return [
         (type(layer).__name__, {key: value for key, value in layer.get_config().items() if key != "name"})
         for layer in model.layers

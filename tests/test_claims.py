@@ -1,3 +1,5 @@
+"""`claim`: its verdict, where it is enforced, and how Jupyter shows it."""
+
 import html
 import math
 import re
@@ -16,18 +18,18 @@ from tools.notebooks import ROOT
 
 @pytest.fixture
 def lab(monkeypatch):
-    """As in a student's JupyterLab: claims are shown and not enforced."""
+    """The environment of a student's JupyterLab: claims are shown and not enforced."""
     monkeypatch.delenv("DLKIT_STRICT", raising=False)
 
 
 def run(source, **metadata):
-    """The outputs of a cell in a kernel of its own."""
+    """Runs a cell in a new kernel and returns its outputs."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)], metadata=metadata)
     NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
     return notebook.cells[0].outputs
 
 
-def test_true_claims_print_sentence_value_and_bound(capsys):
+def test_claim_prints_sentence_value_and_bound(capsys):
     claim("At least", 0.9612345, at_least=0.95)
     claim("At most", 3, at_most=3)
     claim("Between", 0.5, between=(0, 1))
@@ -52,7 +54,7 @@ FALSE = [
 
 
 @pytest.mark.parametrize(("value", "bound"), FALSE)
-def test_a_false_claim_raises_where_claims_are_enforced_and_names_value_and_bound(value, bound, monkeypatch, capsys):
+def test_false_claim_raises_an_error_where_enforced(value, bound, monkeypatch, capsys):
     monkeypatch.setenv("DLKIT_STRICT", "1")
     with pytest.raises(AssertionError, match="✗ Sentence\n    measured") as failure:
         claim("Sentence", value, **bound)
@@ -61,35 +63,35 @@ def test_a_false_claim_raises_where_claims_are_enforced_and_names_value_and_boun
 
 
 @pytest.mark.parametrize(("value", "bound"), FALSE)
-def test_elsewhere_it_says_that_it_does_not_hold_and_goes_on(value, bound, lab, capsys):
+def test_false_claim_is_only_shown_where_not_enforced(value, bound, lab, capsys):
     assert claim("Sentence", value, **bound) is None
-    said = capsys.readouterr().out
-    assert said.startswith(f"✗ Sentence\n    measured {float(value):.4g} (")
-    assert "If you changed them" in said
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"✗ Sentence\n    measured {float(value):.4g} (")
+    assert "If you changed them" in printed
     assert not Claim("Sentence", value, **bound).holds
 
 
 @pytest.mark.parametrize("strict", ["", "0"])
-def test_an_empty_switch_and_zero_mean_not_enforced(strict, monkeypatch, capsys):
+def test_claims_are_not_enforced_when_dlkit_strict_is_0(strict, monkeypatch, capsys):
     monkeypatch.setenv("DLKIT_STRICT", strict)
     claim("Sentence", 0, at_least=1)
     assert "✗ Sentence" in capsys.readouterr().out
 
 
-def test_the_tests_enforce_claims():
+def test_claims_are_enforced_in_tests():
     with pytest.raises(AssertionError, match="✗ Sentence"):
         claim("Sentence", 0, at_least=1)
 
 
-def test_a_claim_about_times_is_only_reported_beside_other_work(monkeypatch, capsys):
+def test_timing_claim_is_only_shown_in_parallel_runs(monkeypatch, capsys):
     monkeypatch.setenv("DLKIT_TIMING", "report")
     claim("It is faster", 1, at_least=2, timing=True)
     assert "This claim compares times" in capsys.readouterr().out
-    with pytest.raises(AssertionError, match="It is right"):
-        claim("It is right", 1, at_least=2)
+    with pytest.raises(AssertionError, match="It is correct"):
+        claim("It is correct", 1, at_least=2)
 
 
-def test_a_claim_about_times_is_enforced_alone(monkeypatch):
+def test_timing_claim_is_enforced_in_single_runs(monkeypatch):
     monkeypatch.delenv("DLKIT_TIMING", raising=False)
     with pytest.raises(AssertionError, match="It is faster"):
         claim("It is faster", 1, at_least=2, timing=True)
@@ -97,7 +99,7 @@ def test_a_claim_about_times_is_enforced_alone(monkeypatch):
 
 @pytest.mark.parametrize("bounds", [{}, {"at_least": 0, "at_most": 1}])
 @pytest.mark.parametrize("strict", ["0", "1"])
-def test_a_claim_needs_one_bound(bounds, strict, monkeypatch):
+def test_claim_needs_exactly_one_bound(bounds, strict, monkeypatch):
     monkeypatch.setenv("DLKIT_STRICT", strict)
     with pytest.raises(ValueError, match="Expected one of at_least, at_most or between"):
         claim("Sentence", 1, **bounds)
@@ -116,13 +118,13 @@ Claim("Shown only", 1, at_least=2)
 
 @pytest.fixture(scope="module")
 def shown():
-    """What a student's JupyterLab shows for SHOWN."""
+    """The outputs of the cell SHOWN in a student's JupyterLab."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("DLKIT_STRICT", raising=False)
         return run(SHOWN)
 
 
-def test_a_kernel_shows_boxes_that_can_be_read_without_color(shown):
+def test_boxes_in_jupyter_are_legible_without_color(shown):
     assert [output.output_type for output in shown] == ["display_data"] * 4 + ["execute_result"]
     words = [re.sub("<[^>]*>", " ", output.data["text/html"]) for output in shown]
     assert "✓ Holds:" in words[0]
@@ -138,19 +140,19 @@ def test_a_kernel_shows_boxes_that_can_be_read_without_color(shown):
     assert all('role="note"' in output.data["text/html"] for output in shown)
 
 
-def test_a_kernel_also_gives_plain_text(shown):
+def test_boxes_in_jupyter_have_plain_text_too(shown):
     assert shown[0].data["text/plain"] == "✓ It is <b>more</b> & more\n    measured 0.5 (at least 0.4)"
     assert shown[2].data["text/plain"] == "00.count_parameters: not attempted yet"
 
 
-def test_a_false_claim_stops_a_notebook_that_is_run_as_a_test(monkeypatch):
+def test_false_claim_stops_a_notebook_where_enforced(monkeypatch):
     monkeypatch.setenv("DLKIT_STRICT", "1")
     with pytest.raises(CellExecutionError, match="✗ It is less"):
         run(SHOWN)
 
 
 @pytest.mark.parametrize("sentence", ["True", "False"])
-def test_make_runs_notebooks_with_claims_enforced(sentence, lab, tmp_path):
+def test_make_notebook_test_enforces_claims(sentence, lab, tmp_path):
     if not (ROOT / ".venv" / "ready").exists() or not shutil.which("make"):
         pytest.skip("needs make and the project's .venv")
     cell = nbformat.v4.new_code_cell(f"from dlkit.claims import claim\nclaim('A claim', {sentence}, at_least=1)")
@@ -161,7 +163,7 @@ def test_make_runs_notebooks_with_claims_enforced(sentence, lab, tmp_path):
     assert ("1 passed" if sentence == "True" else "1 failed") in done.stdout, done.stdout + done.stderr
 
 
-def test_no_kernel_no_ipython(lab):
+def test_claim_outside_jupyter_does_not_import_ipython(lab):
     code = "import sys; from dlkit.claims import claim; claim('A', 0, at_least=1); assert 'IPython' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,11 +1,11 @@
-"""dlkit.explain on models whose answers are known beforehand, and against nudging."""
+"""dlkit.explain on models whose attributions are known beforehand, and compared with finite differences."""
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
-from dlkit import explain
+from dlkit import explain, models
 from tests.random_weights import randomize
 
 RNG = np.random.default_rng(0)
@@ -35,26 +35,26 @@ def logit(model, images, classes):
     return model.predict(np.asarray(images, "float32"), verbose=0)[np.arange(len(images)), classes]
 
 
-def test_gradients_agree_with_nudging(network):
+def test_input_gradients_equal_finite_differences(network):
     classes, step = [0, 3, 1], 0.5
     found = explain.input_gradients(network, IMAGES, classes)
     assert found.shape == IMAGES.shape
-    for place in [(2, 3, 1), (0, 0, 0), (7, 5, 2)]:
+    for pixel in [(2, 3, 1), (0, 0, 0), (7, 5, 2)]:
         up, down = IMAGES.astype("float32"), IMAGES.astype("float32")
-        up[(slice(None), *place)] += step
-        down[(slice(None), *place)] -= step
-        slope = (logit(network, up, classes) - logit(network, down, classes)) / (2 * step)
-        np.testing.assert_allclose(found[(slice(None), *place)], slope, atol=2e-5)
+        up[(slice(None), *pixel)] += step
+        down[(slice(None), *pixel)] -= step
+        gradient = (logit(network, up, classes) - logit(network, down, classes)) / (2 * step)
+        np.testing.assert_allclose(found[(slice(None), *pixel)], gradient, atol=2e-5)
 
 
-def test_without_a_class_the_predicted_one_is_explained(network):
+def test_input_gradients_explain_the_predicted_class_by_default(network):
     predicted = network.predict(IMAGES.astype("float32"), verbose=0).argmax(axis=1)
     np.testing.assert_array_equal(
         explain.input_gradients(network, IMAGES), explain.input_gradients(network, IMAGES, predicted)
     )
 
 
-def test_the_gradient_of_a_linear_model_is_its_weights_and_noise_changes_nothing(linear):
+def test_gradients_of_a_linear_model_are_its_weights(linear):
     images = RNG.random((2, 4, 4, 1))
     weights = linear.get_weights()[0][:, 2].reshape(4, 4, 1)
     for method in (explain.input_gradients, explain.smooth_grad):
@@ -66,12 +66,12 @@ def test_the_gradient_of_a_linear_model_is_its_weights_and_noise_changes_nothing
 @pytest.mark.parametrize("baseline", [0, 128.0, IMAGES[0]])
 def test_integrated_gradients_are_complete(network, baseline):
     attributions = explain.integrated_gradients(network, IMAGES, 2, baseline=baseline, steps=200)
-    nothing = np.broadcast_to(baseline, IMAGES.shape)
-    change = logit(network, IMAGES, [2] * 3) - logit(network, nothing, [2] * 3)
+    baselines = np.broadcast_to(baseline, IMAGES.shape)
+    change = logit(network, IMAGES, [2] * 3) - logit(network, baselines, [2] * 3)
     np.testing.assert_allclose(attributions.sum(axis=(1, 2, 3)), change, atol=2e-3)
 
 
-def test_more_steps_make_the_sum_more_complete(network):
+def test_integrated_gradients_improve_with_more_steps(network):
     others = IMAGES[1:]
     change = logit(network, others, [2] * 2) - logit(network, IMAGES[:1], [2])
     options = {"baseline": IMAGES[0].astype("float32")}
@@ -82,21 +82,21 @@ def test_more_steps_make_the_sum_more_complete(network):
     assert errors[1] < errors[0]
 
 
-def test_smooth_grad_repeats_with_its_seed(network):
+def test_smooth_grad_depends_on_the_seed(network):
     first, again, other = (explain.smooth_grad(network, IMAGES, 1, samples=3, seed=s) for s in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 0
 
 
-def test_grad_cam_with_global_mean_is_the_class_activation_map(network):
-    """Before a mean and a dense layer the slope of every place is the dense layer's weight, over the places."""
+def test_grad_cam_before_global_pooling_is_the_class_activation_map(network):
+    """There the gradient at each position is the weight of the dense layer, divided by the number of positions."""
     maps = explain.feature_maps(network, IMAGES, "norm")
     weights = network.layers[-1].get_weights()[0][:, 3]
     expected = np.maximum((maps * weights).sum(axis=-1) / (8 * 6), 0)
     np.testing.assert_allclose(explain.grad_cam(network, IMAGES, 3, layer="norm"), expected, atol=1e-6)
 
 
-def test_grad_cam_comes_at_the_images_size():
+def test_grad_cam_has_the_size_of_the_images():
     inputs = keras.Input((8, 8, 3))
     x = layers.Conv2D(4, 3, strides=4, padding="same", name="small")(inputs)
     model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x)))
@@ -105,7 +105,7 @@ def test_grad_cam_comes_at_the_images_size():
     assert cam.min() >= 0
 
 
-def test_occlusion_finds_the_only_pixels_that_count():
+def test_occlusion_finds_the_only_pixels_that_matter():
     model = keras.Sequential([keras.Input((6, 6, 1)), layers.Flatten(), layers.Dense(2, use_bias=False)])
     weights = np.zeros((6, 6, 2))
     weights[4:6, 0:2, 1] = 1
@@ -115,15 +115,15 @@ def test_occlusion_finds_the_only_pixels_that_count():
     expected = np.zeros((6, 6))
     expected[4:6, 0:2] = 40
     np.testing.assert_allclose(found, expected, atol=1e-5)
-    assert images.min() == 10, "the image itself stays as it was"
+    assert images.min() == 10, "the image itself is not changed"
 
 
-def test_feature_maps_are_the_layers_output(network):
+def test_feature_maps_are_the_output_of_the_layer(network):
     assert explain.feature_maps(network, IMAGES, "conv").shape == (3, 8, 6, 5)
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("call", "message"),
     [
         (lambda m: explain.input_gradients(m, IMAGES[0]), r"image\[None\]"),
         (lambda m: explain.input_gradients(m, IMAGES[:, :4]), "count, 8, 6, 3"),
@@ -133,14 +133,12 @@ def test_feature_maps_are_the_layers_output(network):
         (lambda m: explain.grad_cam(m, IMAGES, layer="mean"), "rows, columns"),
     ],
 )
-def test_errors_say_what_to_do(network, call, said):
-    with pytest.raises(ValueError, match=said):
+def test_wrong_arguments_are_reported(network, call, message):
+    with pytest.raises(ValueError, match=message):
         call(network)
 
 
-def test_the_slopes_of_a_few_images_do_not_crash_with_eight_channels():
-    """TensorFlow 2.21 ends with a segmentation fault when it also computes the weights' slopes there."""
-    from dlkit.models import vision
-
-    model = vision.build_small_resnet((32, 32, 3), 2, channels=(8, 8, 8))
+def test_input_gradients_do_not_crash_with_eight_channels():
+    """TensorFlow 2.21 crashes (segmentation fault) when it also computes the gradients of the weights here."""
+    model = models.build_small_resnet((32, 32, 3), 2, channels=(8, 8, 8))
     assert explain.input_gradients(model, RNG.random((1, 32, 32, 3))).shape == (1, 32, 32, 3)

@@ -1,4 +1,4 @@
-"""dlkit.export: every form gives the network's answers, and half a file is never left behind."""
+"""dlkit.export: every quantization gives the outputs of the network, and no incomplete file is left behind."""
 
 import keras
 import numpy as np
@@ -23,32 +23,32 @@ def network():
 
 @pytest.fixture(scope="module")
 def files(network, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("forms")
+    folder = tmp_path_factory.mktemp("litert")
     return {
-        form: export.to_litert(network, folder / f"{form}.tflite", quantization=form, calibration=IMAGES)
-        for form in export.QUANTIZATIONS
+        name: export.to_litert(network, folder / f"{name}.tflite", quantization=name, calibration=IMAGES)
+        for name in export.QUANTIZATIONS
     }
 
 
-def test_every_form_gives_the_networks_answers(network, files):
+def test_every_quantization_gives_the_outputs_of_the_network(network, files):
     truth = network.predict(IMAGES, verbose=0)
     spread = np.ptp(truth)
-    for form, tolerance in (("float32", 1e-5), ("dynamic", 0.02), ("int8", 0.03)):
-        found = export.LiteRT(files[form])(IMAGES)
+    for quantization, tolerance in (("float32", 1e-5), ("dynamic", 0.02), ("int8", 0.03)):
+        found = export.LiteRT(files[quantization])(IMAGES)
         assert found.shape == truth.shape
         assert found.dtype == np.float32
-        assert np.abs(found - truth).max() < tolerance * spread, form
-    assert np.abs(export.LiteRT(files["int8"])(IMAGES) - truth).max() > 1e-4, "it is not floating point in disguise"
+        assert np.abs(found - truth).max() < tolerance * spread, quantization
+    assert np.abs(export.LiteRT(files["int8"])(IMAGES) - truth).max() > 1e-4, "int8 cannot be as exact as float32"
 
 
-def test_integers_are_smaller_and_go_in_and_out(files):
+def test_int8_is_smaller_and_has_integer_inputs_and_outputs(files):
     assert export.file_size(files["int8"]) < export.file_size(files["float32"])
     interpreter = export.LiteRT(files["int8"]).interpreter
-    kinds = {d["dtype"] for d in (*interpreter.get_input_details(), *interpreter.get_output_details())}
-    assert kinds == {np.int8}
+    dtypes = {d["dtype"] for d in (*interpreter.get_input_details(), *interpreter.get_output_details())}
+    assert dtypes == {np.int8}
 
 
-def test_calibration_with_other_inputs_ruins_int8(network, files, tmp_path):
+def test_int8_with_wrong_calibration_is_inaccurate(network, files, tmp_path):
     wrong = export.to_litert(network, tmp_path / "wrong.tflite", quantization="int8", calibration=IMAGES / 255)
     truth = network.predict(IMAGES, verbose=0)
     errors = [np.abs(export.LiteRT(path)(IMAGES) - truth).max() for path in (files["int8"], wrong)]
@@ -56,21 +56,21 @@ def test_calibration_with_other_inputs_ruins_int8(network, files, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
-        ({"form": "int4"}, "float32, dynamic, int8"),
-        ({"form": "int8"}, "needs calibration"),
-        ({"form": "int8", "calibration": IMAGES[:0]}, "needs calibration"),
-        ({"form": "int8", "calibration": IMAGES[..., 0]}, r"\(count, 8, 8, 1\)"),
+        ({"quantization": "int4"}, "float32, dynamic, int8"),
+        ({"quantization": "int8"}, "needs calibration"),
+        ({"quantization": "int8", "calibration": IMAGES[:0]}, "needs calibration"),
+        ({"quantization": "int8", "calibration": IMAGES[..., 0]}, r"\(count, 8, 8, 1\)"),
     ],
 )
-def test_what_cannot_be_is_refused_before_the_work(network, tmp_path, options, said):
-    with pytest.raises(ValueError, match=said):
+def test_to_litert_refuses_wrong_arguments_before_the_work(network, tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
         export.to_litert(network, tmp_path / "x.tflite", **options)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_failed_conversion_leaves_the_old_file(network, files, tmp_path, monkeypatch):
+def test_to_litert_keeps_the_old_file_when_it_fails(network, files, tmp_path, monkeypatch):
     path = tmp_path / "model.tflite"
     path.write_bytes(files["float32"].read_bytes())
     monkeypatch.setattr(network, "export", lambda *a, **k: (_ for _ in ()).throw(RuntimeError("full disk")))
@@ -80,16 +80,16 @@ def test_a_failed_conversion_leaves_the_old_file(network, files, tmp_path, monke
     assert [file.name for file in tmp_path.iterdir()] == ["model.tflite"]
 
 
-def test_a_file_that_is_no_model_and_a_batch_of_another_shape_are_named(files, tmp_path):
-    stranger = tmp_path / "stranger.tflite"
-    stranger.write_bytes(b"this is no model")
-    with pytest.raises(ValueError, match="no LiteRT model"):
-        export.LiteRT(stranger)
+def test_litert_reports_wrong_files_and_shapes(files, tmp_path):
+    other = tmp_path / "other.tflite"
+    other.write_bytes(b"this is not a model")
+    with pytest.raises(ValueError, match="other.tflite is not a LiteRT model"):
+        export.LiteRT(other)
     with pytest.raises(ValueError, match=r"\(count, 8, 8, 1\)"):
         export.LiteRT(files["float32"])(IMAGES[0])
 
 
-def test_sizes_of_files_and_folders(tmp_path):
+def test_file_size_of_files_and_folders(tmp_path):
     (tmp_path / "a").write_bytes(b"12345")
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "b").write_bytes(b"123")
@@ -97,7 +97,7 @@ def test_sizes_of_files_and_folders(tmp_path):
     assert export.file_size(tmp_path) == 8
 
 
-def test_latency_is_the_median_call():
+def test_measure_latency_skips_the_first_call():
     calls = []
 
     def predict(image):

@@ -1,4 +1,4 @@
-"""What `pip` installs: the files of a wheel, dlkit without its project, the lists of requirements, the workflows."""
+"""Installation: the files of the wheel, dlkit without its project, the lists of requirements, the workflows."""
 
 import ast
 import os
@@ -34,7 +34,7 @@ def run(command, cwd, **environment):
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """The wheel of a copy of the project: building leaves files behind, and older ones would get into the wheel."""
+    """The wheel, built from a copy of the project: a build leaves files behind, which would get into the next wheel."""
     folder = tmp_path_factory.mktemp("wheel")
     (folder / "project").mkdir()
     for name in ("dlkit", "tests", "tools"):
@@ -50,7 +50,7 @@ def wheel(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def site(wheel):
-    """The folder that the wheel is installed into."""
+    """The folder into which the wheel is installed."""
     folder = wheel.parent / "site"
     options = ["--no-deps", "--no-index", "--no-compile", "--target", folder]
     installed = run([sys.executable, "-m", "pip", "install", *options, wheel], wheel.parent)
@@ -60,7 +60,7 @@ def site(wheel):
 
 @pytest.fixture
 def installed(site, tmp_path):
-    """Runs Python in an empty folder, without data; dlkit is the installed one."""
+    """Function that runs Python in an empty folder, without data; it imports the installed dlkit."""
 
     def run_python(*arguments):
         found = {"PYTHONPATH": str(site), "DLKIT_DATA": "", "KERAS_HOME": str(tmp_path / "keras")}
@@ -71,7 +71,7 @@ def installed(site, tmp_path):
     return run_python
 
 
-def test_the_wheel_holds_all_of_dlkit_and_nothing_else(wheel):
+def test_wheel_holds_exactly_the_files_of_dlkit(wheel):
     with zipfile.ZipFile(wheel) as archive:
         files = {name for name in archive.namelist() if ".dist-info/" not in name}
     expected = [*(ROOT / "dlkit").rglob("*.py"), *(ROOT / "dlkit" / "data" / "files").rglob("*")]
@@ -83,9 +83,9 @@ def test_installed_dlkit_has_its_data(installed, site, tmp_path):
     code = """
 import dlkit
 from dlkit import data
-from dlkit.data import sources
+from dlkit.data import locations
 print(dlkit.__file__)
-print(sources.project_data())
+print(locations.project_data())
 for name in ("digits", "sunspots"):
     print(repr(data.load(name)).splitlines()[0])
 print(data.glossary("warm-up"))
@@ -101,11 +101,34 @@ def test_installed_dlkit_has_its_command(installed):
     assert "usage: dlkit" in installed("-m", "dlkit", "--help")
 
 
-def test_installed_doctor_finds_no_fault(installed):
+def test_installed_doctor_finds_no_problem(installed):
     report = installed("-m", "dlkit", "doctor")
     assert "✓ sunspots         found, dlkit: sunspots.csv" in report
-    assert "-e " not in report, "there is no project that could be installed"
+    assert "-e " not in report, "there is no project to install"
     assert str(ROOT / "constraints.txt") not in report
+
+
+def test_import_dlkit_is_fast_and_has_no_side_effects():
+    code = """
+import os, sys, time
+before = dict(os.environ)
+start = time.perf_counter()
+import dlkit
+seconds = time.perf_counter() - start
+heavy = {"tensorflow", "keras", "numpy", "matplotlib"} & set(sys.modules)
+assert not heavy, heavy
+assert dict(os.environ) == before
+print(seconds)
+"""
+    done = run([sys.executable, "-c", code], ROOT)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 0.2
+
+
+def test_every_folder_of_dlkit_is_a_package():
+    assert '[tool.setuptools.packages.find]\ninclude = ["dlkit*"]\n' in (ROOT / "pyproject.toml").read_text()
+    for file in (ROOT / "dlkit").rglob("*.py"):
+        assert (file.parent / "__init__.py").exists(), "setuptools leaves out a folder that is not a package"
 
 
 # --- the lists of requirements
@@ -120,7 +143,7 @@ def required():
     return requirements(line.partition("  #")[0] for line in lines if line and not line.startswith("#"))
 
 
-def test_make_installs_dlkit_and_the_extras_lab_test_and_dev():
+def test_requirements_txt_matches_pyproject():
     assert required() == requirements([*PROJECT["dependencies"], *EXTRAS["lab"], *EXTRAS["test"], *EXTRAS["dev"]])
 
 
@@ -136,7 +159,7 @@ def test_constraints_fit_the_requirements():
 
 
 def imported_packages():
-    """The packages that dlkit imports, also inside functions, by their names on PyPI; `dlkit lab` left out."""
+    """Names on PyPI of the packages that dlkit imports, also inside functions, except in `dlkit.lab`."""
     modules = set()
     for path in (ROOT / "dlkit").rglob("*.py"):
         if path.parent.name == "lab":
@@ -150,7 +173,7 @@ def imported_packages():
     return {packages_distributions()[name][0] for name in names}
 
 
-def test_what_dlkit_imports_is_among_its_requirements():
+def test_every_import_of_dlkit_is_a_dependency():
     optional = {"ipython", "keras-hub"}  # for figures that Jupyter draws, and for the builders of transformers
     assert imported_packages() - optional == {Requirement(line).name for line in PROJECT["dependencies"]}
 

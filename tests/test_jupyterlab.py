@@ -1,6 +1,6 @@
-"""The lab as a student meets it, in a browser: lesson 00 in `make test`, every notebook with `make test-all`.
+"""JupyterLab as a student uses it, in a browser: lesson 00 in `make test`, every notebook in `make test-all`.
 
-Needs Chromium (Debian: `apt install chromium`) and Playwright, the extra "browser" of this package.
+These tests need Chromium (Debian: `apt install chromium`) and Playwright, the extra "browser" of this package.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """`dlkit lab` with a copy in a folder of its own and nothing of this machine's settings; its address and folder."""
+    """Address and folder of a running `dlkit lab`, with a temporary copy and without the settings of this machine."""
     folder = tmp_path_factory.mktemp("lab") / "my-notebooks"
     command = [sys.executable, "-m", "dlkit", "lab", "--folder", str(folder), "--", "--no-browser", "--port=0"]
     command += [f"--IdentityProvider.token={TOKEN}", "--allow-root"]
@@ -35,13 +35,13 @@ def lab(tmp_path_factory):
     with open(folder.parent / "log", "w") as log:
         process = subprocess.Popen(command, env=os.environ | settings | {"PATH": path}, stdout=log, stderr=log)
     try:
-        yield found_address(process, folder.parent / "log"), folder
+        yield wait_for_address(process, folder.parent / "log"), folder
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
 
 
-def found_address(process, log):
+def wait_for_address(process, log):
     deadline = time.monotonic() + 60
     while process.poll() is None and time.monotonic() < deadline:
         if found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text()):
@@ -64,11 +64,11 @@ def browser():
 
 def cell(page, text):
     """The code cell whose source contains a text."""
-    return scrolled_to(page, page.locator(".jp-CodeCell", has=page.locator(".cm-content", has_text=text)).first)
+    return scroll_to(page, page.locator(".jp-CodeCell", has=page.locator(".cm-content", has_text=text)).first)
 
 
-def scrolled_to(page, found):
-    """A part of the notebook, scrolled to from the top: JupyterLab draws cells only when they come near."""
+def scroll_to(page, found):
+    """Scrolls from the top to a locator and returns it: JupyterLab renders cells only when they are nearly visible."""
     page.locator(".jp-NotebookPanel:visible .jp-WindowedPanel-outer").evaluate("e => e.scrollTo(0, 0)")
     for _ in range(60):
         if found.count():
@@ -80,21 +80,21 @@ def scrolled_to(page, found):
 
 
 def run_cell(page, text, seconds=60):
-    """Runs one cell with Ctrl+Enter and gives its output's text."""
-    here = cell(page, text)
-    prompt = here.locator(".jp-InputArea-prompt")
+    """Runs one cell with Ctrl+Enter and returns the text of its output."""
+    target = cell(page, text)
+    prompt = target.locator(".jp-InputArea-prompt")
     before = prompt.inner_text()
-    here.locator(".cm-content").click()
+    target.locator(".cm-content").click()
     page.keyboard.press("Control+Enter")
     deadline = time.monotonic() + seconds
     while (now := prompt.inner_text()) == before or not re.fullmatch(r"\[\d+\]:", now.strip()):
-        assert time.monotonic() < deadline, f"{text!r} still runs after {seconds} s"
+        assert time.monotonic() < deadline, f"{text!r} is still running after {seconds} s"
         page.wait_for_timeout(100)
-    return here.locator(".jp-OutputArea").inner_text() if here.locator(".jp-OutputArea-output").count() else ""
+    return target.locator(".jp-OutputArea").inner_text() if target.locator(".jp-OutputArea-output").count() else ""
 
 
 def replace_source(page, text, new):
-    """Types a new source into a cell as a student would."""
+    """Replaces the source of a cell through the keyboard, as a student would."""
     cell(page, text).locator(".cm-content").click()
     page.keyboard.press("Control+a")
     page.keyboard.insert_text(new)
@@ -102,7 +102,7 @@ def replace_source(page, text, new):
 
 @pytest.fixture
 def student(lab, browser):
-    """A page of a student who starts the lab for the first time."""
+    """The browser page of a student who opens the lab for the first time."""
     page = browser.new_page(viewport={"width": 1366, "height": 768})
     page.goto(f"{lab[0]}/?token={TOKEN}")
     page.locator(".jp-Notebook").wait_for(timeout=60_000)
@@ -111,7 +111,7 @@ def student(lab, browser):
     page.close()
 
 
-def test_a_students_first_hour(lab, student, tmp_path):
+def test_first_hour_of_a_student(lab, student, tmp_path):
     _, folder = lab
     page = student
     assert page.get_by_role("tab", name="00_start_here.ipynb").count() == 1
@@ -120,12 +120,12 @@ def test_a_students_first_hour(lab, student, tmp_path):
     page.wait_for_timeout(8000)  # an untouched notebook became "unsaved" after seven seconds
     assert page.locator(".lm-DockPanel-tabBar .jp-mod-dirty").count() == 0
 
-    # The file list: the lessons, with names that can be read; the folder above has the solutions last.
+    # The file list shows the lessons with complete names; the folder above it lists the solutions last.
     assert page.locator(".jp-DirListing-itemText").all_inner_texts() == [path.name for path in LESSONS]
-    cut = page.locator(".jp-DirListing-itemText").evaluate_all(
+    truncated = page.locator(".jp-DirListing-itemText").evaluate_all(
         "items => items.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.innerText)"
     )
-    assert cut == [], "names that do not fit the list"
+    assert truncated == [], "names that do not fit the list"
     assert sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")) == [
         "lessons",
         "pages",
@@ -133,8 +133,8 @@ def test_a_students_first_hour(lab, student, tmp_path):
     ]
     page.screenshot(path=tmp_path / "opened.png")
 
-    # The guess is there, and its answer, "missed: 14 of 450" in the original, does not exist yet.
-    scrolled_to(page, page.locator("blockquote", has_text="Guess"))
+    # The guess is shown, and its answer, "missed: 14 of 450" in the original, is not there yet.
+    scroll_to(page, page.locator("blockquote", has_text="Guess"))
     page.screenshot(path=tmp_path / "guess.png")
     saved = nbformat.read(folder / "lessons" / "00_start_here.ipynb", as_version=4)
     assert not any(cell.outputs for cell in code_cells(saved))
@@ -154,7 +154,7 @@ def test_a_students_first_hour(lab, student, tmp_path):
     assert colors == "rgb(0, 158, 115)"
     page.screenshot(path=tmp_path / "right.png")
 
-    # Saved, it closes without a question.
+    # Once it is saved, it closes without a dialog.
     assert page.locator(".lm-DockPanel-tabBar .jp-mod-dirty").count() == 1
     page.keyboard.press("Control+s")
     page.locator(".lm-DockPanel-tabBar .jp-mod-dirty").wait_for(state="detached", timeout=10_000)
@@ -164,17 +164,17 @@ def test_a_students_first_hour(lab, student, tmp_path):
     assert "2410" in (folder / "lessons" / "00_start_here.ipynb").read_text()
 
 
-def test_links_out_of_a_lesson_open_pages(lab, browser):
+def test_link_to_a_page_opens_it(lab, browser):
     address, _ = lab
     page = browser.new_page(viewport={"width": 1366, "height": 768})
     page.goto(f"{address}/lab/workspaces/links/tree/lessons/14_resnet50_on_cifar10.ipynb?token={TOKEN}")
     page.locator(".jp-Notebook").wait_for(timeout=60_000)
-    scrolled_to(page, page.locator("a[href*='README.md']").first).click()
+    scroll_to(page, page.locator("a[href*='README.md']").first).click()
     page.locator(".jp-MarkdownViewer").get_by_role("heading", level=1).wait_for(timeout=20_000)
     page.close()
 
 
-def test_the_terminal_finds_dlkit(lab, browser, tmp_path):
+def test_terminal_finds_dlkit(lab, browser, tmp_path):
     address, _ = lab
     page = browser.new_page(viewport={"width": 1366, "height": 768})
     page.goto(f"{address}/lab/workspaces/terminal?token={TOKEN}")
@@ -197,7 +197,7 @@ def kernels(address):
 
 
 def run_all(page, address, file):
-    """Runs all cells, and saves until the file on disk has what every cell gave."""
+    """Runs all cells, and saves until the file on disk holds the output of every cell."""
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     deadline = time.monotonic() + 60 * MINUTES
@@ -212,12 +212,12 @@ def run_all(page, address, file):
         assert not failed, failed[0]
         if all(code.execution_count for code in cells):
             return cells
-    raise TimeoutError(f"{file.name} did not end in {MINUTES} minutes")
+    raise TimeoutError(f"{file.name} was not finished after {MINUTES} minutes")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", [*LESSONS, *SOLUTIONS], ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_a_notebook_runs_in_jupyterlab(path, lab, browser, tmp_path):
+def test_notebook_runs_in_jupyterlab(path, lab, browser, tmp_path):
     address, folder = lab
     file = folder / ("solutions" if path in SOLUTIONS else "lessons") / path.name
     notebook = nbformat.read(path, as_version=4)
@@ -228,18 +228,18 @@ def test_a_notebook_runs_in_jupyterlab(path, lab, browser, tmp_path):
     page.goto(f"{address}/lab/tree/{file.relative_to(folder)}?token={TOKEN}&reset")
     try:
         page.locator(".jp-Notebook").wait_for(timeout=60_000)
-        page.get_by_text("(ipykernel) | Idle").wait_for(timeout=60_000)  # before that, what one runs can get lost
+        page.get_by_text("(ipykernel) | Idle").wait_for(timeout=60_000)  # earlier commands can get lost
         cells = run_all(page, address, file)
     finally:
         page.screenshot(path=tmp_path / "screenshot.png")
         page.close()
         for kernel in kernels(address):
-            asked = urllib.request.Request(f"{address}/api/kernels/{kernel['id']}?token={TOKEN}", method="DELETE")
-            with contextlib.suppress(OSError), urllib.request.urlopen(asked):
+            request = urllib.request.Request(f"{address}/api/kernels/{kernel['id']}?token={TOKEN}", method="DELETE")
+            with contextlib.suppress(OSError), urllib.request.urlopen(request):
                 pass
     before = code_cells(nbformat.read(path, as_version=4))
-    assert [has_picture(code) for code in cells] == [has_picture(code) for code in before], "the pictures are there"
+    assert [has_figure(code) for code in cells] == [has_figure(code) for code in before], "figures are missing"
 
 
-def has_picture(code):
+def has_figure(code):
     return any("image/png" in output.get("data", {}) for output in code.outputs)

@@ -1,4 +1,4 @@
-"""What a learner would notice in a saved notebook; `python -m tools.lint_notebooks` reports the form of it."""
+"""The saved notebooks as a learner sees them. Their form is checked by `python -m tools.lint_notebooks`."""
 
 import json
 import re
@@ -6,20 +6,20 @@ import re
 import pytest
 
 from tools import lint_notebooks
-from tools.notebooks import LESSONS, SOLUTIONS, code_cells, read, said
+from tools.notebooks import LESSONS, SOLUTIONS, code_cells, output_text, read
 
-EVERY = pytest.mark.parametrize("path", [*LESSONS, *SOLUTIONS], ids=lambda path: "/".join(path.parts[-2:]))
+EVERY_NOTEBOOK = pytest.mark.parametrize("path", [*LESSONS, *SOLUTIONS], ids=lambda path: "/".join(path.parts[-2:]))
 MACHINE_PATH = re.compile(r"/(home|root|tmp|Users)/|[A-Z]:\\\\Users")  # as JSON writes it
 MAX_BYTES = 500_000
 
 
-@EVERY
-def test_ran_once_from_top_to_bottom(path):
+@EVERY_NOTEBOOK
+def test_cells_were_run_once_from_top_to_bottom(path):
     counts = [cell.execution_count for cell in code_cells(read(path))]
     assert counts == list(range(1, len(counts) + 1))
 
 
-@EVERY
+@EVERY_NOTEBOOK
 def test_outputs_have_no_errors_warnings_or_paths(path):
     for cell in code_cells(read(path)):
         for output in cell.outputs:
@@ -31,7 +31,7 @@ def test_outputs_have_no_errors_warnings_or_paths(path):
             assert not MACHINE_PATH.search(text), text
 
 
-@EVERY
+@EVERY_NOTEBOOK
 def test_saved_claims_hold(path):
     for cell in code_cells(read(path)):
         if re.search(r"^\s*claim\(", cell.source, re.MULTILINE):
@@ -41,19 +41,19 @@ def test_saved_claims_hold(path):
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
-def test_exercises_are_open_in_the_lesson_and_solved_in_its_solution(path):
-    for place, verdict in ((path, "not attempted yet"), (path.parent / "solutions" / path.name, "✓ right")):
-        cells = [cell for cell in code_cells(read(place)) if "exercise" in cell.metadata.get("tags", [])]
-        verdicts = re.findall(r"^\d\d\.\w+: (.*)$", "\n".join(map(said, cells)), re.MULTILINE)
+def test_exercises_are_open_in_lessons_and_solved_in_solutions(path):
+    for notebook_path, verdict in ((path, "not attempted yet"), (path.parent / "solutions" / path.name, "✓ right")):
+        cells = [cell for cell in code_cells(read(notebook_path)) if "exercise" in cell.metadata.get("tags", [])]
+        verdicts = re.findall(r"^\d\d\.\w+: (.*)$", "\n".join(map(output_text, cells)), re.MULTILINE)
         assert verdicts == [verdict] * len(cells) != []
 
 
-@EVERY
+@EVERY_NOTEBOOK
 def test_file_is_small(path):
     assert path.stat().st_size < MAX_BYTES
 
 
-@EVERY
+@EVERY_NOTEBOOK
 def test_linter_finds_no_error(path):
     errors = [f"cell {problem.cell}: {problem.message}" for problem in lint_notebooks.lint(path) if not problem.warning]
     assert errors == []

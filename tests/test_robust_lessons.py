@@ -1,8 +1,8 @@
-"""Lessons that a learner may play with: every cell can be run twice, and every setting can be changed.
+"""Lessons survive experiments of a learner: every cell can be run twice, and every setting can be changed.
 
-Each lesson runs twice in a kernel of its own: once with every cell run twice in a row, where all claims have to hold
-both times, and once with all its settings halved, where a claim may fail but nothing may raise. That takes minutes for
-each lesson, so `make test-all` does it.
+Each lesson runs in a new kernel, first with every cell run twice in a row, where all claims have to hold both times,
+and then with all its settings halved, where a claim may fail but no error may occur. That takes minutes for each
+lesson, so only `make test-all` does it.
 """
 
 import ast
@@ -36,7 +36,7 @@ def halved(value):
 
 
 def lesson_param(path):
-    later = pytest.mark.xfail(strict=False, reason="not yet rewritten to survive this")
+    later = pytest.mark.xfail(strict=False, reason="not yet revised for this")
     return pytest.param(path, id=path.stem, marks=() if path.stem[:2] in READY else later)
 
 
@@ -44,7 +44,7 @@ LESSON = pytest.mark.parametrize("path", [lesson_param(path) for path in LESSONS
 
 
 def with_every_cell_twice(notebook):
-    """Returns the notebook with a copy after each code cell."""
+    """A copy of the notebook in which each code cell occurs twice in a row."""
     cells = []
     for cell in notebook.cells:
         cells += [cell, nbformat.v4.new_code_cell(cell.source)] if cell.cell_type == "code" else [cell]
@@ -52,7 +52,7 @@ def with_every_cell_twice(notebook):
 
 
 def with_settings_halved(notebook):
-    """Returns the notebook with a cell after the one tagged `parameters` that halves every number set there."""
+    """A copy of the notebook with a cell after the one tagged `parameters` that halves every number in the settings."""
     cells = []
     for cell in notebook.cells:
         cells.append(cell)
@@ -64,7 +64,7 @@ def with_settings_halved(notebook):
 
 
 def errors(notebook, folder, **environment):
-    """Runs all cells of a notebook, also after an error. Returns the errors, each with the cell that raised it."""
+    """Runs all cells of a notebook, even after an error, and returns the errors with the cells that raised them."""
     NotebookClient(
         notebook,
         timeout=600,
@@ -94,7 +94,7 @@ def test_every_setting_can_be_changed(path):
     assert not found, "\n\n".join(found)
 
 
-# --- that the two tests above find what they look for
+# --- the two tests above find such errors
 
 
 def notebook_of(*sources, settings):
@@ -103,7 +103,7 @@ def notebook_of(*sources, settings):
     return nbformat.v4.new_notebook(cells=cells)
 
 
-def test_a_cell_that_uses_something_up_and_a_claim_that_then_fails_are_found(tmp_path):
+def test_errors_of_cells_that_run_twice_are_found(tmp_path):
     notebook = notebook_of(
         "from dlkit.claims import claim\nleft = [1, 2, 3]",
         "left.pop()",
@@ -117,13 +117,13 @@ def test_a_cell_that_uses_something_up_and_a_claim_that_then_fails_are_found(tmp
     assert deleted.startswith("del left\n-> NameError")
 
 
-def test_settings_are_halved_wherever_numbers_stand_in_them_and_claims_may_fail(tmp_path):
+def test_all_numbers_in_settings_are_halved(tmp_path):
     settings = 'a = 64\nb = 1\nc = 0.1\nd = (5, [3, 2.0], {"k": 7, "name": "x"})\ne = True\nf = None'
-    right = '(a, b, c, d, e, f) == (32, 1, 0.05, (2, [1, 1.0], {"k": 3, "name": "x"}), True, None)'
+    expected = '(a, b, c, d, e, f) == (32, 1, 0.05, (2, [1, 1.0], {"k": 3, "name": "x"}), True, None)'
     notebook = notebook_of(
         "from dlkit.claims import claim",
         settings,
-        f"assert {right}",
+        f"assert {expected}",
         'claim("The setting is still 64", a, at_least=64)',
         "list(range(64))[2 * a]",
         settings=1,

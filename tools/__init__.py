@@ -1,1 +1,1 @@
-"""Tools that make parts of the documents from the notebooks."""
+"""Tools for the notebooks: execute, check and mutate them, and generate parts of the documents from them."""

@@ -1,7 +1,7 @@
-"""Which notebooks a test run executes: python -m tools.choose tested | timing | fallback
+"""Prints the notebooks that a test run executes: python -m tools.choose tested | timing | fallback
 
-tested    every lesson, and the solutions that train something; unit tests judge all other solutions
-timing    those of them that measure times, to be run with nothing beside them
+tested    every lesson, and the solutions that train something; unit tests check all other solutions
+timing    those of them that measure times, to be run while nothing else is running
 fallback  lessons that load a data set with a fallback, to be run without data and without a network; those that
           measure times are in `timing`
 """
@@ -14,32 +14,32 @@ import sys
 from tools.notebooks import LESSONS, ROOT, code_cells, read
 from tools.solutions import solutions_that_train
 
-BUNDLED = {"digits", "sunspots"}  # always there, so they have no fallback
+BUNDLED = {"digits", "sunspots"}  # installed with the packages, so they need no fallback
 
 
 def tested():
-    """Every lesson and the solutions that train, without solutions whose verdict is about times."""
+    """Paths of all lessons and of the solutions that train, except solutions that measure times."""
     return [*LESSONS, *(path for path in solutions_that_train() if not measures_times(path))]
 
 
 def timing():
-    """Lessons and training solutions with a claim, or a verdict, about times."""
+    """Paths of the lessons with a claim about times, and of the training solutions that measure times."""
     return [path for path in [*LESSONS, *solutions_that_train()] if measures_times(path)]
 
 
 def fallback():
-    """Lessons whose data have a fallback and that measure no times."""
-    return [path for path in LESSONS if loaded(path) - BUNDLED and not measures_times(path)]
+    """Paths of the lessons whose data sets have a fallback and that do not measure times."""
+    return [path for path in LESSONS if loaded_datasets(path) - BUNDLED and not measures_times(path)]
 
 
 def measures_times(path):
     """Whether a lesson makes a claim about times, or a solution uses a clock."""
-    sign = "timing=True" if path in LESSONS else "perf_counter"
-    return any(sign in cell.source for cell in code_cells(read(path)))
+    marker = "timing=True" if path in LESSONS else "perf_counter"
+    return any(marker in cell.source for cell in code_cells(read(path)))
 
 
-def loaded(path):
-    """Names of the data sets that a notebook loads."""
+def loaded_datasets(path):
+    """The set of the names of the data sets that a notebook loads."""
     return {name for cell in code_cells(read(path)) for name in re.findall(r'data\.load\("(\w+)"', cell.source)}
 
 

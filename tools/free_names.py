@@ -1,4 +1,4 @@
-"""Which names a cell takes from other cells: without any, it can be run, and graded, alone."""
+"""Finds the names that a cell takes from other cells. A cell without any can be run, and graded, alone."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import symtable
 
 
 def free_names(source):
-    """Names that a cell takes from other cells: not built in, and not bound in it before they are read.
+    """Finds the names that a cell takes from other cells: neither built in nor bound in the cell before they are read.
 
     Args:
-        source: Python.
+        source: String, Python code.
 
     Returns:
         Set of strings.
@@ -40,14 +40,25 @@ def _bound(table):
 
 
 def _globals(table):
-    """Global names that a function or class reads, with all that is defined in it."""
+    """Yields the global names that a function or class reads, including everything that is defined inside it."""
     yield from (s.get_name() for s in table.get_symbols() if s.is_global() and s.is_referenced())
     for child in table.get_children():
         yield from _globals(child)
 
 
 def imports_of(node):
-    """Pairs (name, statement that imports it alone) of an import statement; none of any other."""
+    """Yields the names that an import statement binds; yields nothing for other statements.
+
+    Args:
+        node: `ast.stmt`.
+
+    Yields:
+        Tuples (name, statement) of strings, where the statement imports this name alone.
+
+    Example:
+        >>> list(imports_of(ast.parse("from math import pi, tau as t").body[0]))
+        [('pi', 'from math import pi'), ('t', 'from math import tau as t')]
+    """
     for alias in node.names if isinstance(node, (ast.Import, ast.ImportFrom)) else []:
         begin = f"from {node.module} import" if isinstance(node, ast.ImportFrom) else "import"
         yield alias.asname or alias.name.split(".")[0], f"{begin} {ast.unparse(alias)}"

@@ -1,4 +1,4 @@
-"""The table of lessons in README.md, made from the first cell of each notebook.
+"""Generates the table of lessons in README.md from the first cell of each notebook.
 
 python -m tools.lessons_table            writes it into README.md
 python -m tools.lessons_table --check    exits with 1 when README.md differs
@@ -24,9 +24,9 @@ PARTS = (
     ("III · Transfer learning", range(13, 16)),
     ("IV · Sequences and language", range(16, 21)),
     ("V · Practice", range(21, 27)),
-    ("VI · Further topics", range(27, 39)),  # shown as soon as there is one
+    ("VI · Further topics", range(27, 39)),  # shown once one of them exists
 )
-# What to read when there is less time, or one interest.
+# Shorter paths through the lessons, for readers with less time or one interest.
 PATHS = (
     ("One afternoon", (0, 1, 5, 9, 13)),
     ("Just for your own photographs", (0, 5, 6, 9, 10, 13, 14, 22)),
@@ -45,17 +45,17 @@ class Lesson:
 
 
 def read_lesson(path):
-    """Reads the head of a lesson.
+    """Reads topic, question and time from the first cell of a lesson.
 
     Args:
-        path: notebook whose first cell begins with `# NN · Topic`, an empty line and `*Question?*`, and has a line
-            `**Time:** about 20 minutes to read and try` ("about an hour" counts as 60 minutes).
+        path: Path of a notebook whose first cell begins with `# NN · Topic`, an empty line and `*Question?*`, and has a
+            line `**Time:** about 20 minutes to read and try` ("about an hour" counts as 60 minutes).
 
     Returns:
         A `Lesson`.
 
     Raises:
-        ValueError: when one of the three is missing; the message names the notebook.
+        ValueError: If one of the three is missing. The message names the notebook.
     """
     path = Path(path)
     cells = read(path).cells
@@ -76,23 +76,23 @@ def read_lesson(path):
 
 
 def make_table(lessons, folder="notebooks"):
-    """Markdown with a table of the lessons, part by part, and the time that all of them and some paths take.
+    """Makes a table of the lessons, part by part, and a list of the time that all of them and some paths take.
 
     Args:
-        lessons: list of `Lesson`.
-        folder: where the links to the notebooks lead.
+        lessons: List of `Lesson`.
+        folder: String, the folder of the notebooks in the links, default "notebooks".
 
     Returns:
-        String, without the markers.
+        String, Markdown without the markers.
 
     Raises:
-        ValueError: when a lesson belongs to no part.
+        ValueError: If a lesson does not belong to any part.
     """
     parts = [(title, [lesson for lesson in lessons if lesson.number in numbers]) for title, numbers in PARTS]
     listed = {lesson for _, members in parts for lesson in members}
-    if homeless := [lesson.file for lesson in lessons if lesson not in listed]:
+    if unlisted := [lesson.file for lesson in lessons if lesson not in listed]:
         raise ValueError(
-            f"Expected lessons of a part. Received: {', '.join(homeless)}. Add them to PARTS in {__file__}."
+            f"Expected lessons that belong to a part. Received: {', '.join(unlisted)}. Add them to PARTS in {__file__}."
         )
     rows = [row for title, members in parts if members for row in _rows(title, members, folder)]
     table = "\n".join(["| | Topic | Question | Time |", "|---|---|---|---|", *rows])
@@ -103,7 +103,7 @@ def make_table(lessons, folder="notebooks"):
 
 
 def _rows(title, lessons, folder):
-    """One part: a row with its title and the time it takes, unless it is a single lesson, and a row for each lesson."""
+    """The rows of one part: its title and total time, unless it is a single lesson, and one row for each lesson."""
     rows = [f"| | **{title}** | | **{_duration(sum(lesson.minutes for lesson in lessons))}** |"]
     rows = rows if len(lessons) > 1 else []
     for lesson in lessons:
@@ -113,7 +113,7 @@ def _rows(title, lessons, folder):
 
 
 def _path(name, lessons, folder):
-    """A line with the lessons of a path; empty when none of them is there."""
+    """A line with the lessons of a path; an empty string when none of them exists."""
     time = _duration(sum(lesson.minutes for lesson in lessons))
     return f"- **{name}** ({time}): {', '.join(_link(lesson, folder) for lesson in lessons)}." if lessons else ""
 
@@ -123,22 +123,29 @@ def _link(lesson, folder):
 
 
 def _duration(minutes):
-    """Minutes as text on one line, with hours where there are any."""
+    """Minutes as text that does not wrap, such as "1 h 40 min"."""
     hours, rest = divmod(minutes, 60)
     text = " ".join(text for text, count in ((f"{hours} h", hours), (f"{rest} min", rest)) if count)
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def insert(document, table):
-    """The document with this table between its markers.
+    """Puts a table between the two markers of a document.
+
+    Args:
+        document: String, Markdown.
+        table: String, what to put between the markers.
+
+    Returns:
+        String, the new document.
 
     Raises:
-        ValueError: when the document does not have both markers, once each and in order.
+        ValueError: If the document does not have both markers, once each and in order.
     """
     before, begin, rest = document.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end or document.count(BEGIN) != 1 or document.count(END) != 1:
-        raise ValueError(f"Expected the markers {BEGIN} and {END}, once each and in this order. Put them in again.")
+        raise ValueError(f"Expected the markers {BEGIN} and {END}, once each and in this order. Insert them again.")
     return f"{before}{BEGIN}\n{table}\n{END}{after}"
 
 
@@ -146,11 +153,11 @@ def main(arguments=None, *, root=ROOT):
     """Writes the table into README.md, or checks it.
 
     Args:
-        arguments: list of strings, those of the command line by default.
-        root: folder with README.md and notebooks/.
+        arguments: List of strings, default those of the command line.
+        root: `Path` of the folder that holds README.md and notebooks/.
 
     Returns:
-        Exit status: 0 when README.md is up to date, 1 when `--check` found that it is not.
+        Integer, the exit status: 0 when README.md is up to date, 1 when `--check` found that it is not.
     """
     parser = argparse.ArgumentParser(prog="python -m tools.lessons_table", description="the lessons in README.md")
     parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 when README.md differs")

@@ -1,4 +1,4 @@
-"""Mutants of a function: copies with one small mistake each, such as another constant or a missing term."""
+"""Makes mutants of a function: copies with one small mistake each, such as another constant or a missing term."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def mutants(source):
     """Makes the mutants of all functions in a source.
 
     Args:
-        source: Python code. What stands outside functions, signatures and docstrings stay as they are.
+        source: String, Python code. Signatures, docstrings and everything outside functions stay as they are.
 
     Returns:
-        A dictionary from the change, written "line before → line after", to the source of the mutant.
+        Dictionary {change: source of the mutant}, where the change is written "line before → line after".
 
     Example:
         >>> list(mutants("def half(x):\\n    return x / 2"))  # doctest: +ELLIPSIS
@@ -44,20 +44,20 @@ def mutants(source):
     before, found = ast.unparse(tree), {}
     for path, node in _nodes(tree):
         for new in changes(node):
-            after = ast.unparse(_replaced(tree, path, new))
+            after = ast.unparse(_replace(tree, path, new))
             if after != before and after not in found.values():
                 found[_change(before, after, found)] = after
     return found
 
 
 def changes(node):
-    """The nodes that may stand in place of this one, each of them a small mistake."""
+    """Lists the nodes that can replace an `ast.AST` node; each of them is a small mistake."""
     found = list(_CHANGES.get(type(node), lambda node: ())(node))
     return [ast.Pass(), *found] if isinstance(node, STATEMENTS) else found
 
 
 def _change(before, after, taken):
-    """The lines that differ; numbered when the same change was made elsewhere."""
+    """Describes the lines that differ, with a number when the same change was already made elsewhere."""
     lines = list(difflib.ndiff(before.splitlines(), after.splitlines()))
     old, new = (" ".join(line[2:].strip() for line in lines if line.startswith(sign)) for sign in ("- ", "+ "))
     text = f"{old} → {new}"
@@ -65,7 +65,7 @@ def _change(before, after, taken):
 
 
 def _nodes(tree):
-    """(path, node) for the nodes of all functions; a path holds a (field, index or None) for each level."""
+    """Yields (path, node) for the nodes of all functions; a path is a list of (field, index or None), one a level."""
 
     def walk(node, path, inside):
         inside = inside or isinstance(node, ast.FunctionDef)
@@ -82,12 +82,12 @@ def _nodes(tree):
 
 
 def _is_safeguard(node):
-    """True for zip's `strict=True`, which changes no answer."""
+    """Whether a node is the argument `strict=True` of `zip`, which does not change a result."""
     return isinstance(node, ast.keyword) and node.arg == "strict"
 
 
-def _replaced(tree, path, new):
-    """A copy of the tree with another node at the path."""
+def _replace(tree, path, new):
+    """A copy of the tree in which the node at the path is replaced."""
     tree = parent = copy.deepcopy(tree)
     for field, index in path[:-1]:
         parent = getattr(parent, field) if index is None else getattr(parent, field)[index]
@@ -99,7 +99,7 @@ def _replaced(tree, path, new):
     return tree
 
 
-def _with(node, **fields):
+def _copy_with(node, **fields):
     return type(node)(**(dict(ast.iter_fields(node)) | fields))
 
 
@@ -112,17 +112,17 @@ def _constant(node):
 
 
 def _binary(node):
-    yield from (_with(node, op=other()) for other in OTHER_OPERATORS.get(type(node.op), []))
+    yield from (_copy_with(node, op=other()) for other in OTHER_OPERATORS.get(type(node.op), []))
     yield from (node.left, node.right)
 
 
 def _assigned_with_operator(node):
-    yield from (_with(node, op=other()) for other in OTHER_OPERATORS.get(type(node.op), []))
+    yield from (_copy_with(node, op=other()) for other in OTHER_OPERATORS.get(type(node.op), []))
     yield ast.Assign([node.target], node.value, lineno=0)
 
 
 def _comparison(node):
-    yield from (_with(node, ops=[other(), *node.ops[1:]]) for other in OTHER_OPERATORS.get(type(node.ops[0]), []))
+    yield from (_copy_with(node, ops=[other(), *node.ops[1:]]) for other in OTHER_OPERATORS.get(type(node.ops[0]), []))
 
 
 def _unary(node):
@@ -134,41 +134,41 @@ def _call(node):
     if isinstance(node.func, ast.Attribute):
         yield node.func.value
     if len(node.args) > 1:
-        yield _with(node, args=node.args[:-1])
+        yield _copy_with(node, args=node.args[:-1])
         if ast.unparse(node.func).split(".")[-1] not in OTHER_NAMES:  # max(a, b) is max(b, a)
-            yield _with(node, args=[node.args[1], node.args[0], *node.args[2:]])
+            yield _copy_with(node, args=[node.args[1], node.args[0], *node.args[2:]])
     for dropped in node.keywords:
         if not _is_safeguard(dropped):
-            yield _with(node, keywords=[keyword for keyword in node.keywords if keyword is not dropped])
+            yield _copy_with(node, keywords=[keyword for keyword in node.keywords if keyword is not dropped])
 
 
 def _name(node):
     if isinstance(node.ctx, ast.Load) and node.id in OTHER_NAMES:
-        yield _with(node, id=OTHER_NAMES[node.id])
+        yield _copy_with(node, id=OTHER_NAMES[node.id])
 
 
 def _attribute(node):
     if node.attr in OTHER_NAMES:
-        yield _with(node, attr=OTHER_NAMES[node.attr])
+        yield _copy_with(node, attr=OTHER_NAMES[node.attr])
     if node.attr == "T":
         yield node.value
 
 
 def _sequence(node):
     if isinstance(node.ctx, ast.Load) and len(node.elts) > 1:
-        yield _with(node, elts=[node.elts[1], node.elts[0], *node.elts[2:]])
+        yield _copy_with(node, elts=[node.elts[1], node.elts[0], *node.elts[2:]])
 
 
 def _condition(node):
-    yield from (_with(node, test=ast.Constant(value)) for value in (True, False))
+    yield from (_copy_with(node, test=ast.Constant(value)) for value in (True, False))
 
 
 def _and_or(node):
-    yield _with(node, op=ast.Or() if isinstance(node.op, ast.And) else ast.And())
+    yield _copy_with(node, op=ast.Or() if isinstance(node.op, ast.And) else ast.And())
 
 
 def _slice(node):
-    yield from (_with(node, **{end: None}) for end in ("lower", "upper", "step") if getattr(node, end))
+    yield from (_copy_with(node, **{end: None}) for end in ("lower", "upper", "step") if getattr(node, end))
 
 
 _CHANGES = {

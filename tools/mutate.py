@@ -1,9 +1,10 @@
-"""Plants mistakes in the solutions of the exercises, and reports those that a checker accepts.
+"""Mutation testing of the exercises: plants mistakes in their solutions and reports those that a checker accepts.
 
-python -m tools.mutate [exercise ...]     all exercises whose solution is a function, by default
+python -m tools.mutate [exercise ...]     by default all exercises whose solution is a function
 
-A checker should reject every mutant. Where the change makes no difference that matters, mutate_equivalent.json beside
-this file says why. The exit status is 1 when another mutant is accepted, and when an entry there is no mutant any more.
+A checker should reject every mutant. For changes that make no relevant difference, mutate_equivalent.json, next to this
+file, gives the reason. The exit status is 1 when any other mutant is accepted, and when an entry of that file no longer
+corresponds to a mutant.
 """
 
 from __future__ import annotations
@@ -26,24 +27,32 @@ from tools import solutions
 from tools.mutants import mutants
 
 EQUIVALENT = json.loads(Path(__file__).with_name("mutate_equivalent.json").read_text(encoding="utf-8"))
-SECONDS = 5  # of computing, for one verdict; a mutant that takes longer loops for ever
+SECONDS = 5  # of processor time for one verdict; a mutant that needs more is in an infinite loop
 
 
 def functions():
-    """{exercise: source} of the solutions that are functions and train nothing."""
+    """Dictionary {exercise: source of its cell} of the solutions that are functions and do not train anything."""
     alone = {name: source for name, source in solutions.solved().items() if solutions.runs_alone(source)}
     return {name: source for name, source in sorted(alone.items()) if _is_function(source)}
 
 
 def _is_function(source):
-    """True when the cell hands a function that it defines to `check`."""
+    """Whether the cell passes a function that it defines to `check`."""
     body = ast.parse(source).body
     return ast.unparse(body[-1].value.args[1]) in {node.name for node in body if isinstance(node, ast.FunctionDef)}
 
 
 def judge(name, source):
-    """The verdict on a solution: "✗ …" when it takes too long, too."""
-    exercises.verdict(name, None)  # imports TensorFlow, which is not the solution's doing
+    """Runs the checker of an exercise on a solution.
+
+    Args:
+        name: String, the exercise.
+        source: String, the source of the solution's cell.
+
+    Returns:
+        String, the verdict; it begins with "✗" also when the solution takes too long.
+    """
+    exercises.verdict(name, None)  # imports TensorFlow, whose time does not count
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -55,9 +64,12 @@ def judge(name, source):
 
 @contextlib.contextmanager
 def time_limit(seconds):
-    """Raises TimeoutError in the block after so many seconds of computing, however busy the machine is.
+    """Raises a TimeoutError in the block after a number of seconds of processor time, however busy the machine is.
 
-    Needs the main thread, and Linux or macOS.
+    It needs the main thread, and Linux or macOS.
+
+    Args:
+        seconds: Float.
     """
 
     def stop(number, frame):
@@ -73,24 +85,36 @@ def time_limit(seconds):
 
 
 def accepted(name, source):
-    """Judges every mutant of a solution, in a temporary folder, since mutants may write files anywhere.
+    """Checks every mutant of a solution, in a temporary folder because mutants may write files.
+
+    Args:
+        name: String, the exercise.
+        source: String, the source of the solution's cell.
 
     Returns:
-        A dictionary from each change to True, when the checker accepts it, or False.
+        Dictionary {change: Boolean}, whether the checker accepts the mutant.
     """
-    here = Path.cwd()
+    original_folder = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         try:
             return {change: judge(name, mutant) == "✓ right" for change, mutant in mutants(source).items()}
         finally:
-            os.chdir(here)
+            os.chdir(original_folder)
 
 
 def compare(name, verdicts):
-    """Lines about the accepted changes that mutate_equivalent.json does not explain, and about its obsolete entries."""
+    """Compares verdicts with mutate_equivalent.json.
+
+    Args:
+        name: String, the exercise.
+        verdicts: Dictionary, what `accepted` returned.
+
+    Returns:
+        List of strings, one line for each accepted change without a reason and for each obsolete entry.
+    """
     known = EQUIVALENT.get(name, {})
-    missed = [change for change, right in verdicts.items() if right and change not in known]
+    missed = [change for change, is_accepted in verdicts.items() if is_accepted and change not in known]
     obsolete = [change for change in known if change not in verdicts]
     return [
         *(f"{name} accepts a mistake: {change}" for change in missed),
@@ -99,15 +123,23 @@ def compare(name, verdicts):
 
 
 def main(arguments):
+    """Tests the checkers of the given exercises, or of all, and prints a line for each.
+
+    Args:
+        arguments: List of strings, names of exercises.
+
+    Returns:
+        Integer, the exit status: 1 when there is a problem, else 0.
+    """
     sources, problems, total, rejected = functions(), [], 0, 0
     if unknown := [name for name in arguments if name not in sources]:
         raise SystemExit(f"Expected exercises such as {next(iter(sources))}. Received: {unknown[0]}")
     for name in arguments or sources:
         start = time.perf_counter()
         verdicts = accepted(name, sources[name])
-        found, refused = compare(name, verdicts), list(verdicts.values()).count(False)
-        total, rejected, problems = total + len(verdicts), rejected + refused, problems + found
-        print(f"{name}: {refused} of {len(verdicts)} rejected, {time.perf_counter() - start:.1f} s", flush=True)
+        found, num_rejected = compare(name, verdicts), list(verdicts.values()).count(False)
+        total, rejected, problems = total + len(verdicts), rejected + num_rejected, problems + found
+        print(f"{name}: {num_rejected} of {len(verdicts)} rejected, {time.perf_counter() - start:.1f} s", flush=True)
         print(*found, sep="\n", end="\n" if found else "")
     print(f"{total} mutants, {rejected} rejected, {total - rejected} accepted, {len(problems)} problems")
     return 1 if problems else 0

@@ -1,6 +1,6 @@
-"""Reading, executing and importing from notebooks: for the tests, and for `make notebooks`.
+"""Reads, executes and normalizes notebooks, for the tests and for `make notebooks`.
 
-python -m tools.notebooks [notebook ...]     re-executes in place, all by default
+python -m tools.notebooks [notebook ...]     re-executes notebooks in place, by default all
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ import re
 import sys
 import time
 import types
+from datetime import datetime
 from pathlib import Path
 
 import nbformat
+from nbclient import NotebookClient
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,67 +29,73 @@ SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("[0-9][0-9]_*.ipynb")
 
 
 def read(path):
-    """The notebook as nbformat's structure, version 4, exactly as it was saved: nbformat.read repairs ids at random."""
+    """Reads a notebook exactly as it was saved, while `nbformat.read` would replace bad cell ids by random ones.
+
+    Args:
+        path: String or path.
+
+    Returns:
+        An `nbformat.NotebookNode`, version 4.
+    """
     return nbformat.v4.reads(Path(path).read_text(encoding="utf-8"))
 
 
 def write(notebook, path):
-    """Saves a notebook; a file that is there already is replaced in one step."""
+    """Saves a notebook, an `nbformat.NotebookNode`. An existing file is replaced in one step."""
     part = path.with_suffix(".part")
     part.write_text(nbformat.v4.writes(notebook) + "\n", encoding="utf-8")
     os.replace(part, path)
 
 
 def code_cells(notebook):
-    """Cells that hold code."""
+    """Lists the code cells of a notebook that are not empty."""
     return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
 
 
-def prose(notebook):
-    """All Markdown of a notebook, joined."""
+def markdown_text(notebook):
+    """Joins the Markdown cells of a notebook to one string."""
     return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
 
 
-def said(cell):
-    """What a cell's outputs say as text: what was printed, and the text of boxes and values."""
+def output_text(cell):
+    """Joins the outputs of a cell to one string: printed text, and the plain text of boxes and values."""
     texts = (output.get("text") or output.get("data", {}).get("text/plain", "") for output in cell.outputs)
     return "\n".join(text.removesuffix("\n") for text in texts)
 
 
 def definitions(path):
-    """A module with the imports, functions, classes and plain constants of a notebook, nothing else of it run.
+    """Executes the imports, functions and classes of a notebook, and nothing else of it.
 
     Args:
-        path: a notebook.
+        path: String or path of a notebook.
 
     Returns:
-        A module whose functions can be called as in the notebook. A name that the notebook defines twice has its
-        last definition.
+        A module whose functions can be called as in the notebook. A name that the notebook defines twice has its last
+        definition.
     """
     module = types.ModuleType(Path(path).stem)
-    kept = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
+    definition_types = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
     for number, cell in enumerate(code_cells(read(path))):
-        body = [node for node in ast.parse(cell.source).body if isinstance(node, kept)]
+        body = [node for node in ast.parse(cell.source).body if isinstance(node, definition_types)]
         name = f"{path}, code cell {number}"
-        linecache.cache[name] = (len(cell.source), None, cell.source.splitlines(True), name)  # for tf.function
+        # tf.function looks up the source code of a function there.
+        linecache.cache[name] = (len(cell.source), None, cell.source.splitlines(True), name)
         exec(compile(ast.Module(body, []), name, "exec"), module.__dict__)
     return module
 
 
 def execute(path):
-    """Runs a notebook from a fresh kernel and saves it in place with its outputs, normalized.
+    """Runs a notebook in a new kernel and saves it in place with its outputs, normalized.
 
     Args:
-        path: a notebook.
+        path: `Path` of a notebook.
 
     Returns:
-        (seconds of the whole notebook, seconds of its slowest cell).
+        Tuple of two floats: the seconds that the notebook took, and the seconds of its slowest cell.
 
     Raises:
-        nbclient.exceptions.CellExecutionError: when a cell fails; the file is left as it was.
+        nbclient.exceptions.CellExecutionError: If a cell fails. The file is left as it was.
     """
-    from nbclient import NotebookClient
-
     notebook = read(path)
     start = time.perf_counter()
     NotebookClient(
@@ -100,8 +108,6 @@ def execute(path):
 
 
 def _cell_seconds(cell):
-    from datetime import datetime
-
     times = cell.metadata.get("execution", {})
     ends = [times.get(key) for key in ("iopub.execute_input", "shell.execute_reply")]
     if None in ends:
@@ -111,9 +117,15 @@ def _cell_seconds(cell):
 
 
 def normalize(notebook):
-    """Keeps what a reader sees and drops what differs between machines and runs: metadata, addresses, empty outputs.
+    """Removes what differs between machines and runs: metadata, memory addresses, empty outputs.
 
-    A cell keeps its id, so that a change of one cell is a change of one cell in the diff.
+    A cell's id stays the same, so that a change of one cell is a change of one cell in the diff.
+
+    Args:
+        notebook: `nbformat.NotebookNode`; it is changed in place.
+
+    Returns:
+        The same notebook.
     """
     notebook.nbformat, notebook.nbformat_minor = 4, 5  # the first version with ids
     notebook.metadata = nbformat.from_dict(
@@ -126,19 +138,26 @@ def normalize(notebook):
     for cell in notebook.cells:
         cell.metadata = nbformat.from_dict({key: cell.metadata[key] for key in ("tags",) if key in cell.metadata})
         if cell.cell_type == "code":
-            cell.outputs = [output for output in _joined(cell.outputs) if not _is_empty(output)]
+            cell.outputs = [output for output in _join_streams(cell.outputs) if not _is_empty(output)]
             for output in cell.outputs:
                 output.pop("transient", None)
                 if "image/png" in output.get("data", {}):
-                    output.data["image/png"] = _smaller(output.data["image/png"])
+                    output.data["image/png"] = _compress(output.data["image/png"])
                 if "text/plain" in output.get("data", {}):
                     text = re.sub(r"0x[0-9a-f]{6,}", "0x…", output.data["text/plain"])
                     output.data["text/plain"] = re.sub(r"<Figure size .*>", "<Figure>", text)
     return notebook
 
 
-def bad_ids(cells):
-    """Positions of the cells whose id is missing, not valid, or that of a cell before them."""
+def find_bad_ids(cells):
+    """Finds cells whose id is missing, invalid, or the same as that of an earlier cell.
+
+    Args:
+        cells: List of the cells of a notebook.
+
+    Returns:
+        List of integers, the positions of those cells, from 0.
+    """
     seen, bad = set(), []
     for position, cell in enumerate(cells):
         if not re.fullmatch(r"[\w-]{1,64}", cell.get("id") or "", re.ASCII) or cell.id in seen:
@@ -149,8 +168,8 @@ def bad_ids(cells):
 
 
 def _complete_ids(cells):
-    """Gives cells without a valid id of their own a new one, made from their source."""
-    bad = bad_ids(cells)
+    """Gives cells without a valid, unique id a new one, which is made from their source."""
+    bad = find_bad_ids(cells)
     taken = {cell.id for position, cell in enumerate(cells) if position not in bad}
     for position in bad:
         digest = hashlib.sha256(cells[position].source.encode()).hexdigest()[:8]
@@ -159,24 +178,24 @@ def _complete_ids(cells):
         taken.add(cells[position].id)
 
 
-def _smaller(png):
-    """A picture without the alpha channel nobody sees; drawings, which have few colors, with a palette.
+def _compress(png):
+    """Removes the alpha channel of a PNG, which nobody sees; figures with few colors get a palette.
 
     Matplotlib's PNGs would make a notebook with photographs three times as large.
     """
-    picture = Image.open(io.BytesIO(base64.b64decode(png)))
-    if picture.mode != "RGBA":  # done already
+    image = Image.open(io.BytesIO(base64.b64decode(png)))
+    if image.mode != "RGBA":  # compressed already
         return png
-    picture = picture.convert("RGB")
-    if picture.getcolors(4096):
-        picture = picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    image = image.convert("RGB")
+    if image.getcolors(4096):
+        image = image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     file = io.BytesIO()
-    picture.save(file, "PNG", optimize=True)
+    image.save(file, "PNG", optimize=True)
     return base64.b64encode(file.getvalue()).decode()
 
 
-def _joined(outputs):
-    """Printed text arrives in pieces that depend on the moment; one piece is what a reader sees."""
+def _join_streams(outputs):
+    """Joins printed text to one output, because the pieces in which it arrives differ from run to run."""
     result = []
     for output in outputs:
         stream = output.output_type == "stream"
@@ -185,7 +204,7 @@ def _joined(outputs):
         else:
             result.append(output)
     for output in result:
-        if output.output_type == "stream":  # only the last of what overwrites the same line stays on a screen
+        if output.output_type == "stream":  # of text that overwrites the same line, a screen shows only the last
             output.text = re.sub(r"[^\n]*\r(?!\n)", "", output.text)
     return result
 
@@ -195,6 +214,11 @@ def _is_empty(output):
 
 
 def main(arguments):
+    """Re-executes notebooks in place and prints how long each took.
+
+    Args:
+        arguments: List of strings, paths of notebooks; default all lessons and solutions.
+    """
     paths = [Path(name).resolve() for name in arguments] or [*LESSONS, *SOLUTIONS]
     for path in paths:
         seconds, slowest = execute(path)

@@ -1,4 +1,4 @@
-"""The exercises as the notebooks hold them: stubs in the lessons, answers in the solutions."""
+"""The cells of the exercises in the notebooks: stubs in the lessons, answers in the solutions."""
 
 from __future__ import annotations
 
@@ -10,23 +10,30 @@ from tools.notebooks import LESSONS, SOLUTIONS, code_cells, read
 
 
 def exercise_cells(path):
-    """{exercise: its cell} for the code cells of a notebook that are tagged `exercise` and end in `check(...)`."""
+    """Finds the code cells of a notebook that are tagged `exercise` and end in `check(...)`.
+
+    Args:
+        path: Path of a lesson or of its solutions.
+
+    Returns:
+        Dictionary {exercise: cell}, such as {"03.tanh_layer_gradient": cell}.
+    """
     cells = [cell for cell in code_cells(read(path)) if "exercise" in cell.metadata.get("tags", [])]
     return {ast.parse(cell.source).body[-1].value.args[0].value: cell for cell in cells}
 
 
 def stubs():
-    """{exercise: source of its cell} of all lessons."""
+    """Dictionary {exercise: source of its cell} of all lessons."""
     return {name: cell.source for path in LESSONS for name, cell in exercise_cells(path).items()}
 
 
 def solved():
-    """{exercise: source of its cell} of all solutions."""
+    """Dictionary {exercise: source of its cell} of all solutions."""
     return {name: cell.source for path in SOLUTIONS for name, cell in exercise_cells(path).items()}
 
 
 def answer_of(source):
-    """Runs an exercise's cell on its own, all but `check`, and returns what `check` would get."""
+    """Runs the cell of an exercise alone, without calling `check`, and returns the answer that `check` would get."""
     *body, check = ast.parse(source).body
     scope = {"np": np}
     exec(compile(ast.Module(body, []), "exercise", "exec"), scope)
@@ -34,14 +41,14 @@ def answer_of(source):
 
 
 def runs_alone(source):
-    """True for the cell of a solution that trains nothing, so that `answer_of` can run it in a moment."""
+    """Whether the cell of a solution trains nothing, so that `answer_of` can run it within a moment."""
     return "fit(" not in source and "train_and" not in source
 
 
 def solutions_that_train():
-    """The solution notebooks with at least one exercise that only the whole notebook can judge, since it trains.
+    """Finds the solution notebooks in which at least one exercise trains, so that it needs the complete notebook.
 
     Returns:
-        A sorted list of paths. All exercises of the other notebooks are judged by tests/test_exercises.py.
+        Sorted list of paths. All exercises of the other notebooks are checked by the tests in tests/lessons.
     """
     return [path for path in SOLUTIONS if not all(runs_alone(cell.source) for cell in exercise_cells(path).values())]

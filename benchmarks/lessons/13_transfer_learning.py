@@ -48,9 +48,9 @@ def prepare(lesson, dataset, settings=SETTINGS):
     """Gives the notebook's functions the data, the network trained on the source, and one model for each way.
 
     Args:
-        lesson: the module with the notebook's functions.
-        dataset: ten classes of images, a `dlkit.data.Dataset`.
-        settings: such as SETTINGS.
+        lesson: The module with the notebook's functions.
+        dataset: A `dlkit.data.Dataset` of images in ten classes.
+        settings: Dictionary with the keys of SETTINGS.
     """
     lesson.settings = settings
     for name in ("source_classes", "target_classes", "channels"):
@@ -77,7 +77,12 @@ def prepare(lesson, dataset, settings=SETTINGS):
 
 
 def measure(lesson, way, per_class):
-    """One row of the table: a way of training on so many images of each class.
+    """One row of the table: one way of training, with one number of images per class.
+
+    Args:
+        lesson: The module with the notebook's functions, after `prepare`.
+        way: String, the way of training, one of WAYS.
+        per_class: Integer, the number of training images of each class.
 
     Returns:
         Dictionary with the test accuracy for each seed ("test") and, for a way that is trained, the chosen learning
@@ -89,14 +94,14 @@ def measure(lesson, way, per_class):
     tests = []
     for run in runs.values():
         lesson.models[way].set_weights(run["weights"])
-        tests.append(float(lesson.test_accuracy(lesson.models[way], _seen(lesson, way, lesson.test_images))))
-    kept = {key: [run[key] for run in runs.values()] for key in ("validation", "steps")}
-    return {"learning_rate": rate, "validation_by_rate": tried, **kept, "test": tests}
+        tests.append(float(lesson.test_accuracy(lesson.models[way], _inputs(lesson, way, lesson.test_images))))
+    details = {key: [run[key] for run in runs.values()] for key in ("validation", "steps")}
+    return {"learning_rate": rate, "validation_by_rate": tried, **details, "test": tests}
 
 
 def _nearest_class_mean(lesson, per_class, seed):
     images, labels = lesson.pick(per_class, seed, lesson.pool)
-    tests = _seen(lesson, "frozen features", lesson.test_images)
+    tests = _inputs(lesson, "frozen features", lesson.test_images)
     return float(np.mean(lesson.nearest_class_mean(lesson.features(images), labels, tests) == lesson.test_labels))
 
 
@@ -119,18 +124,18 @@ def _best_runs(lesson, way, per_class):
 def _train(lesson, way, per_class, seed, rate):
     model, start = lesson.models[way], None
     images, labels = lesson.pick(per_class, seed, lesson.pool)
-    if way.startswith("fine-tuned"):  # the head first: it starts as the frozen way left it
+    if way.startswith("fine-tuned"):  # it begins with the head that was trained on frozen features
         head = _best_runs(lesson, "frozen features", per_class)[2][seed]["weights"]
         start = lesson.backbone.get_weights() + head
-    part = (_seen(lesson, way, images), labels)
-    validation = (_seen(lesson, way, lesson.validation[0]), lesson.validation[1])
-    accuracy = lesson.train_until_best(model, part, validation, rate, seed, start)
+    train_split = (_inputs(lesson, way, images), labels)
+    validation = (_inputs(lesson, way, lesson.validation[0]), lesson.validation[1])
+    accuracy = lesson.train_until_best(model, train_split, validation, rate, seed, start)
     return {"validation": accuracy, "steps": int(model.optimizer.iterations), "weights": model.get_weights()}
 
 
-def _seen(lesson, way, images):
-    """What a way's model gets for images: the head alone gets features, computed once where images are used often."""
+def _inputs(lesson, way, images):
+    """The inputs of a way's model: features for the head alone, computed once for images that are used often."""
     if way != "frozen features":
         return images
-    known = lesson.on_features.get(id(images))
-    return lesson.features(images) if known is None else known
+    computed = lesson.on_features.get(id(images))
+    return lesson.features(images) if computed is None else computed

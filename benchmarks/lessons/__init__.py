@@ -2,12 +2,12 @@
 
 A file NN_name.py belongs to the notebook of the same name and defines
 
-    TITLE       what the table shows, one line
-    DATA        name of the data set, for `dlkit.data.load`
-    FUNCTIONS   names of the notebook's functions that it uses
-    SETTINGS    everything that was chosen; written to the table
-    SHOW        which keys of a row are the table's rows, columns and values
-    ROWS        one dictionary of keyword arguments of `measure` per row
-    prepare     function (lesson, dataset): gives the notebook's functions what they work on
-    measure     function (lesson, **row): a dictionary of results, with the value that SHOW names
+    TITLE       String, what the table shows, in one line
+    DATA        String, the name of the data set, for `dlkit.data.load`
+    FUNCTIONS   Names of the notebook's functions that it uses
+    SETTINGS    Dictionary of everything that was chosen; it is written to the table
+    SHOW        Dictionary {"rows", "columns", "values": the key of a row that is shown there}
+    ROWS        List with a dictionary of keyword arguments of `measure` for each row
+    prepare     Function (lesson, dataset) that gives the notebook's functions what they work on
+    measure     Function (lesson, **row) that returns a dictionary of results, with the values that SHOW names
 """

@@ -1,7 +1,7 @@
-"""Random changes to a batch of images that leave its labels true: each a function (images, seed) -> images.
+"""Data augmentation: random changes to a batch of images that leave the labels correct.
 
-`pipeline` calls them with another seed for every batch. They work on whole batches and at the images' own size, which
-is what makes them fast.
+Each is a function (images, seed) -> images, which `data.pipeline` calls with another seed for every batch. They work on
+complete batches and at the images' own size, which makes them fast.
 """
 
 from __future__ import annotations
@@ -10,17 +10,21 @@ import math
 
 
 def random_crop_and_flip(images, seed, *, padding=4):
-    """Shifts each image of a batch by up to `padding` pixels, each way, and mirrors half of them.
+    """Shifts each image of a batch by up to `padding` pixels in each direction and flips half of them horizontally.
 
-    The standard CIFAR-10 augmentation: pad, crop at random, flip (He et al. 2015, arXiv 1512.03385, section 4.2).
+    This is the standard augmentation for CIFAR-10: pad, crop at random, flip.
 
     Args:
-        images: tensor or array of shape (batch, height, width, channels).
-        seed: a pair of integers, as `pipeline` hands it over.
-        padding: pixels of zeros added on each side before cropping back to the old size; 0 only mirrors.
+        images: Tensor or array of shape (batch, height, width, channels).
+        seed: Integer tensor or tuple of shape (2,), a stateless seed, such as `data.pipeline` passes.
+        padding: Integer, pixels of zeros that are added on each side before the image is cropped to its old size,
+            default 4. With 0, images are only flipped.
 
     Returns:
         Tensor of the same shape and dtype.
+
+    References:
+        - [He et al., 2015](https://arxiv.org/abs/1512.03385), section 4.2
     """
     import tensorflow as tf
 
@@ -28,34 +32,37 @@ def random_crop_and_flip(images, seed, *, padding=4):
     count, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
     seed = tf.cast(seed, tf.int64)
     draws = tf.random.stateless_uniform((2, count), seed, 0, 2 * padding + 1, tf.int32)
-    mirrored = tf.random.stateless_uniform((count,), tf.bitwise.invert(seed)) < 0.5  # a stream of its own
+    flipped = tf.random.stateless_uniform((count,), tf.bitwise.invert(seed)) < 0.5  # independent of the shifts
     padded = tf.pad(images, [[0, 0], [padding, padding], [padding, padding], [0, 0]])
     rows = draws[0][:, None] + tf.range(height)
     columns = draws[1][:, None] + tf.range(width)
-    columns = tf.where(mirrored[:, None], columns[:, ::-1], columns)
+    columns = tf.where(flipped[:, None], columns[:, ::-1], columns)
     return tf.gather(tf.gather(padded, rows, axis=1, batch_dims=1), columns, axis=2, batch_dims=1)
 
 
 def random_cutout(images, seed, *, size=8):
-    """Blackens a square of each image, in another place of each, so that no single part can be relied on.
+    """Sets a square of each image to zero, at a random position, so that a model cannot rely on a single detail.
+
+    Built by hand in an exercise of lesson 11.
 
     Args:
-        images: tensor or array of shape (batch, height, width, channels).
-        seed: a pair of integers, as `pipeline` hands it over.
-        size: side of the square in pixels; it lies inside the image.
+        images: Tensor or array of shape (batch, height, width, channels).
+        seed: Integer tensor or tuple of shape (2,), a stateless seed, such as `data.pipeline` passes.
+        size: Integer, the side of the square in pixels, default 8. The square lies inside the image.
 
     Returns:
         Tensor of the same shape and dtype.
 
-    Source: DeVries and Taylor 2017, arXiv 1708.04552. Built by hand in an exercise of notebook 11.
+    References:
+        - [DeVries and Taylor, 2017](https://arxiv.org/abs/1708.04552)
     """
     import tensorflow as tf
 
     images = tf.convert_to_tensor(images)
     count, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
-    seed = tf.bitwise.bitwise_xor(tf.cast(seed, tf.int64), 1 << 40)  # a stream of its own
+    seed = tf.bitwise.bitwise_xor(tf.cast(seed, tf.int64), 1 << 40)  # independent of other augmentations
     draws = tf.random.stateless_uniform((2, count, 1), seed)
-    hidden = []
+    hidden = []  # rows and columns, boolean of shape (batch, height) and (batch, width)
     for draw, side in zip(tf.unstack(draws), (height, width), strict=True):
         first = tf.cast(draw * (side - size + 1), tf.int32)
         hidden.append((tf.range(side) >= first) & (tf.range(side) < first + size))
@@ -64,24 +71,23 @@ def random_cutout(images, seed, *, size=8):
 
 
 def random_affine(images, seed, *, rotation=20.0, shift=0.2, shear=0.2, zoom=0.2, flip=True):
-    """Turns, moves, shears, zooms and mirrors each image of a batch, all in one resampling (bilinear).
+    """Rotates, shifts, shears, zooms and flips each image of a batch, all in one resampling (bilinear).
 
-    What lies outside the image repeats its nearest pixel. Ranges and their meaning, and even the shear in *degrees*,
-    are those of Keras's legacy `ImageDataGenerator`, so that settings can be taken over as they are.
+    Pixels outside the image repeat the nearest pixel inside. The ranges and their meaning, even the shear in degrees,
+    are those of Keras's legacy `ImageDataGenerator`, so that its settings can be used unchanged. Built by hand in
+    lesson 10.
 
     Args:
-        images: tensor or array of shape (batch, height, width, channels), any real dtype.
-        seed: a pair of integers, as `pipeline` hands it over.
-        rotation: largest angle, either way, in degrees.
-        shift: largest shift, either way, as a share of height and of width.
-        shear: largest shear, either way, in degrees.
-        zoom: height and width are stretched by factors between 1 / (1 + zoom) and 1 / (1 - zoom).
-        flip: mirrors half of the images left to right.
+        images: Tensor or array of shape (batch, height, width, channels), of any real dtype.
+        seed: Integer tensor or tuple of shape (2,), a stateless seed, such as `data.pipeline` passes.
+        rotation: Float, the largest angle in either direction, in degrees, default 20.
+        shift: Float, the largest shift in either direction, as a fraction of height and of width, default 0.2.
+        shear: Float, the largest shear in either direction, in degrees, default 0.2.
+        zoom: Float, default 0.2. Height and width are stretched by factors between 1 / (1 + zoom) and 1 / (1 - zoom).
+        flip: Boolean, default True, whether half of the images are flipped horizontally.
 
     Returns:
         Tensor of the same shape and dtype; integers are rounded.
-
-    Built by hand in notebook 10.
     """
     import tensorflow as tf
 
@@ -97,7 +103,7 @@ def random_affine(images, seed, *, rotation=20.0, shift=0.2, shear=0.2, zoom=0.2
         shear=math.radians(shear) * draws[3],
         zoom_x=1 + zoom * draws[4],
         zoom_y=1 + zoom * draws[5],
-        mirror=tf.sign(draws[6]) if flip else tf.ones(count),
+        flip=tf.sign(draws[6]) if flip else tf.ones(count),
     )
     moved = tf.raw_ops.ImageProjectiveTransformV3(
         images=tf.cast(images, tf.float32),
@@ -110,11 +116,11 @@ def random_affine(images, seed, *, rotation=20.0, shift=0.2, shear=0.2, zoom=0.2
     return tf.cast(tf.round(moved) if images.dtype.is_integer else moved, images.dtype)
 
 
-def _affine_transforms(height, width, *, angle, right, down, shear, zoom_x, zoom_y, mirror):
+def _affine_transforms(height, width, *, angle, right, down, shear, zoom_x, zoom_y, flip):
     """Where each pixel of the result comes from: rows (a, b, c, d, e, f, 0, 0) of x' = ax + by + c, y' = dx + ey + f.
 
-    The product rotate · move · shear · zoom · mirror about the centre of the image, in this order the legacy
-    generator's; angles in radians, shifts in pixels, each argument of shape (batch,).
+    They are the product rotate · shift · shear · zoom · flip about the center of the image, in the order of Keras's
+    legacy generator. Angles are in radians, shifts in pixels, and `flip` is -1 or 1, each of shape (batch,).
     """
     import tensorflow as tf
 
@@ -129,7 +135,7 @@ def _affine_transforms(height, width, *, angle, right, down, shear, zoom_x, zoom
         matrices(tf.cos(angle), -tf.sin(angle), zero, tf.sin(angle), tf.cos(angle), zero),
         matrices(one, zero, right, zero, one, down),
         matrices(one, -tf.sin(shear), zero, zero, tf.cos(shear), zero),
-        matrices(mirror * zoom_x, zero, zero, zero, zoom_y, zero),
+        matrices(flip * zoom_x, zero, zero, zero, zoom_y, zero),
         matrices(one, zero, -x, zero, one, -y),
     ):
         product = product @ step

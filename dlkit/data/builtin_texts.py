@@ -1,4 +1,4 @@
-"""Real prose that every installation has, for the days without a network: docstrings and Python's own help."""
+"""Real texts that are part of every installation: docstrings and Python's built-in help."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import importlib.util
 import re
 from pathlib import Path
+from pydoc_data.topics import topics
 
 import numpy as np
 
@@ -13,20 +14,21 @@ LIBRARIES = ("numpy", "matplotlib", "sklearn", "keras")
 
 
 def docstrings(libraries=LIBRARIES, *, per_library=1_200):
-    """First sentences of docstrings of installed libraries, labelled by library; a stand-in for reviews.
+    """Collects the first sentences of docstrings of installed libraries, labeled by library.
 
-    Files are read as text, nothing is imported. Names of the libraries are blotted out, and all sentences of one file
-    are in the same part, so that neither a name nor a repeated phrase gives the class away.
+    The files are read as text; nothing is imported. The libraries' names are masked, and all sentences of one file are
+    in the same split, so that neither a name nor a repeated phrase gives the class away.
 
     Args:
-        libraries: names of installed packages.
-        per_library: sentences kept of each; fewer where a library has fewer, for the classes are of equal size.
+        libraries: Sequence of strings, the names of installed packages.
+        per_library: Integer, sentences of each library, default 1,200. All classes have as many as the smallest one if
+            that has fewer.
 
     Returns:
-        (train, test, class_names), train and test as (texts of dtype object, labels of dtype int64); about a fifth
-        of the texts is for testing.
+        (train, test, class_names): train and test are (texts, labels), arrays of dtype object and int64, and class
+        names are a list of strings. About a fifth of the texts is in the test split.
     """
-    rng, parts, seen, of_library = np.random.default_rng(0), ([], []), set(), []
+    rng, splits, seen, of_library = np.random.default_rng(0), ([], []), set(), []
     for library in libraries:
         files = _source_files(library)
         found = []
@@ -40,17 +42,19 @@ def docstrings(libraries=LIBRARIES, *, per_library=1_200):
     count = min(per_library, *map(len, of_library))
     for label, found in enumerate(of_library):
         for held_out, text in found[:count]:
-            parts[held_out].append((text, label))
+            splits[held_out].append((text, label))
     arrays = []
-    for part in parts:
-        order = rng.permutation(len(part))
-        texts, labels = np.array([part[k][0] for k in order], object), np.array([part[k][1] for k in order], "int64")
+    for split in splits:
+        order = rng.permutation(len(split))
+        texts, labels = np.array([split[k][0] for k in order], object), np.array([split[k][1] for k in order], "int64")
         arrays.append((texts, labels))
     return arrays[0], arrays[1], list(libraries)
 
 
 def _source_files(library):
-    root = Path(importlib.util.find_spec(library).submodule_search_locations[0])  # finds it, imports nothing
+    root = Path(
+        importlib.util.find_spec(library).submodule_search_locations[0]
+    )  # finds the package without importing it
     return sorted(path for path in root.rglob("*.py") if "test" not in path.relative_to(root).as_posix())
 
 
@@ -68,7 +72,5 @@ def _first_sentences(path, libraries):
 
 
 def python_topics():
-    """The topics of Python's built-in help, one after the other: half a million letters of real prose."""
-    from pydoc_data.topics import topics
-
+    """Joins the topics of Python's built-in help: half a million characters of real prose."""
     return "\n\n".join(topics[name] for name in sorted(topics))

@@ -1,4 +1,4 @@
-"""What `load` returns: training and test data with a card that says what they are."""
+"""What `data.load` returns: a training and a test split, with a summary that says what they are."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Dataset:
-    """Training and test data with a card that says what they are; `print` it.
+    """A training and a test split, with a summary that says what they are; `print` shows it.
 
     Attributes:
-        name: the name it was loaded by.
-        train: (images, labels) or (texts, labels), arrays of equal length; one text for "prose"; (months, values) for
-            "sunspots".
-        test: the same kind of thing, never used in training.
-        class_names: the name of label 0, 1, …; empty where there are no labels.
-        is_real: whether it is the data set of that name, and not a stand-in.
-        source: where it came from, without paths of this machine: "scikit-learn", "DLKIT_DATA", "generated" …
-        description: a sentence on what it shows and who made it.
+        name: String, the name of the data set.
+        train: Tuple (images, labels) or (texts, labels) of arrays of equal length; a string for one long text; a tuple
+            (months, values) for a time series.
+        test: The same for the test split, which is never used in training.
+        class_names: List of strings, the names of labels 0, 1, …; empty where there are no labels.
+        is_real: Boolean, False for a stand-in that is there so that lessons run without data.
+        source: String, where the data came from, without paths of this machine: "scikit-learn", "DLKIT_DATA" …
+        description: String, a sentence on what the data shows and who made it, default "".
 
     Raises:
-        ValueError: with class names, when a part has labels that are not integers from 0 to the number of names less
-            one, or not one label for each of its images or texts.
+        ValueError: If there are class names, and a split has labels that are not integers from 0 to the number of
+            classes less one, or not one label for each image or text.
     """
 
     name: str
@@ -39,13 +39,13 @@ class Dataset:
             self._check_labels("train", *self.train)
             self._check_labels("test", *self.test)
 
-    def _check_labels(self, part, examples, labels):
+    def _check_labels(self, split, examples, labels):
         labels, classes = np.asarray(labels), len(self.class_names)
         are_integers = labels.dtype.kind in "iu" and np.isin(labels, np.arange(classes)).all()
         if not are_integers or labels.shape != (len(examples),):
             values = f" from {labels.min()} to {labels.max()}" if labels.size and labels.dtype.kind in "iuf" else ""
             raise ValueError(
-                f"{self.name}: expected {len(examples):,} labels in {part}, integers from 0 to {classes - 1} for "
+                f"{self.name}: expected {len(examples):,} labels in {split}, integers from 0 to {classes - 1} for "
                 f"{classes} class names. Received: {labels.dtype} of shape {labels.shape}{values}. Number the classes "
                 "from 0, and name each of them in class_names."
             )

@@ -1,4 +1,4 @@
-"""One file from the network, checked and put in place: either it is there and right, or nothing looks like it."""
+"""Downloads of one file: verified first and renamed then, so that a file of that name is always complete."""
 
 from __future__ import annotations
 
@@ -16,14 +16,21 @@ from dlkit import runtime
 from dlkit.data.readers import DataError
 from dlkit.runtime import network
 
-TIMEOUT = 10  # seconds without a byte before a source is given up
-PAUSES = (1, 3)  # seconds before an overloaded source is asked again
-STALE = 3600  # seconds after which a part that nobody has written to belongs to a killed download
+TIMEOUT = 10  # seconds without a byte after which the next source is tried
+RETRY_DELAYS = (1, 3)  # seconds before a failed request is repeated
+STALE_AFTER = 3600  # seconds without a change after which a partial file belongs to a killed download
 
 
 @dataclass(frozen=True)
 class Download:
-    """One file that can be fetched: its name on disk, its SHA-256, its size in bytes, and where it is published."""
+    """A file that can be downloaded.
+
+    Attributes:
+        filename: String, its name on disk.
+        sha256: String, its SHA-256 in hexadecimal.
+        size: Integer, its size in bytes.
+        urls: Tuple of strings, where it is published, best first.
+    """
 
     filename: str
     sha256: str
@@ -32,7 +39,7 @@ class Download:
 
 
 def sha256_of(path):
-    """SHA-256 of a file, in hexadecimal."""
+    """Computes the SHA-256 of a file, as a string in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -40,8 +47,12 @@ def sha256_of(path):
 def verify(path, download):
     """Compares a file with its published checksum.
 
+    Args:
+        path: String or path, the file.
+        download: The `Download` that it should be.
+
     Raises:
-        DataError: naming the file and both checksums.
+        DataError: If they differ. The message names the file and both checksums.
     """
     found = sha256_of(path)
     if found != download.sha256:
@@ -52,18 +63,19 @@ def verify(path, download):
 
 
 def fetch(download, folder):
-    """Downloads a file, checks it, and only then gives it its name: what has that name is complete.
+    """Downloads a file, verifies it, and only then gives it its name, so that a file of that name is complete.
 
     Args:
-        download: what to fetch; its sources are tried in order. One that is overloaded or breaks off is asked again.
-        folder: where to put it; made when missing.
+        download: The `Download`. Its sources are tried in order. A request that fails for a reason that may pass, such
+            as an overloaded server, is repeated.
+        folder: String or path, the folder for the file; made when it does not exist.
 
     Returns:
-        Path of the verified file. One that is there and right already is kept.
+        Path of the verified file. A file that is already there is verified and not downloaded again.
 
     Raises:
-        DataError: when a file of that name is there but wrong, when the folder cannot be written to, or when no source
-            delivers; says what each answered.
+        DataError: If a file of that name with other content is there, the folder cannot be written to, or no source
+            delivers the file. The message says what each source answered.
     """
     folder = Path(folder)
     target = folder / download.filename
@@ -72,8 +84,8 @@ def fetch(download, folder):
         return target
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()  # a problem of the folder is not one of the source
-        _sweep(folder, download)
+        tempfile.TemporaryFile(dir=folder).close()  # finds problems of the folder before a source is asked
+        _remove_stale_parts(folder, download)
     except OSError as error:
         raise DataError(
             f"{folder} cannot be written to: {error}. Make it writable, or put {download.filename} into the folder "
@@ -81,13 +93,13 @@ def fetch(download, folder):
         ) from error
     failures, steps = [], []
     for url in download.urls:
-        for pause in (*PAUSES, None):
+        for pause in (*RETRY_DELAYS, None):
             try:
                 return _fetch_from(url, download, target)
             except (ValueError, OSError, http.client.HTTPException) as error:  # urllib's errors are OSErrors
-                reason = "wrong content" if isinstance(error, DataError) else network.reason(error)
-                step = network.advice(error, url) or "try again later"
-                if pause is None or not _may_pass(error):
+                reason = "wrong content" if isinstance(error, DataError) else network.describe_error(error)
+                step = network.suggest_fix(error, url) or "try again later"
+                if pause is None or not _is_transient(error):
                     break
                 time.sleep(pause)
         failures.append(f"  {url}: {reason}")
@@ -97,18 +109,18 @@ def fetch(download, folder):
 
 
 def _fetch_from(url, download, target):
-    """One attempt, in a file of another name beside the target; nothing is left of an attempt that fails."""
-    handle, part = tempfile.mkstemp(prefix=f".{download.filename}.", suffix=".part", dir=target.parent)
+    """One attempt, in a file of another name next to the target; a failed attempt leaves nothing behind."""
+    handle, partial = tempfile.mkstemp(prefix=f".{download.filename}.", suffix=".part", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             _copy(url, file, download)
-        verify(part, download)
-        os.chmod(part, 0o644)  # mkstemp makes files that others cannot read
-        os.replace(part, target)
+        verify(partial, download)
+        os.chmod(partial, 0o644)  # mkstemp creates files that others cannot read
+        os.replace(partial, target)
         return target
     finally:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(part)
+            os.unlink(partial)
 
 
 def _copy(url, file, download):
@@ -122,16 +134,16 @@ def _copy(url, file, download):
         raise ConnectionError(f"it broke off after {file.tell():,} of {download.size:,} bytes")
 
 
-def _may_pass(error):
-    """Whether asking again may help: an overloaded server, a broken connection. No network at all is not among them."""
+def _is_transient(error):
+    """Whether another attempt may succeed: an overloaded server, a broken connection; not a missing network."""
     if isinstance(error, urllib.error.HTTPError):
         return error.code == 429 or error.code >= 500
     return isinstance(error, (ConnectionError, http.client.IncompleteRead))
 
 
-def _sweep(folder, download):
-    """Removes what killed downloads have left; another process may be writing to a part that is not old."""
-    for part in folder.glob(f".{download.filename}.*.part"):
+def _remove_stale_parts(folder, download):
+    """Removes the partial files of killed downloads, except recent ones, which another process may be writing."""
+    for partial in folder.glob(f".{download.filename}.*.part"):
         with contextlib.suppress(FileNotFoundError):
-            if time.time() - part.stat().st_mtime > STALE:
-                part.unlink()
+            if time.time() - partial.stat().st_mtime > STALE_AFTER:
+                partial.unlink()

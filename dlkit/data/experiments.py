@@ -13,16 +13,16 @@ FOLDER = resources.files("dlkit.data") / "files" / "experiments"
 
 
 class Experiment:
-    """A table that was computed beforehand, with the conditions it belongs to; a table in a notebook.
+    """A table that was computed beforehand, with its conditions; a notebook shows it as a table.
 
     Args:
-        content: dictionary with what `python -m benchmarks.experiments` writes: "title", "made" (an ISO date),
+        content: Dictionary with what `python -m benchmarks.experiments` writes: "title", "made" (an ISO date),
             "seconds", "machine", "versions", "data", "settings", "rows", and in "show" which keys of a row are
             the rows, the columns and the values of the table.
 
     Attributes:
-        rows: list of dictionaries, one for each cell of the table.
-        conditions: everything else in `content`.
+        rows: List of dictionaries, one for each cell of the table.
+        conditions: Dictionary with everything else in `content`.
     """
 
     def __init__(self, content):
@@ -30,10 +30,16 @@ class Experiment:
         self.conditions = {key: value for key, value in content.items() if key != "rows"}
 
     def find(self, **keys):
-        """The one row with these values, such as `find(way="from scratch", per_class=20)`.
+        """Finds the one row with the given values, such as `find(way="from scratch", per_class=20)`.
+
+        Args:
+            **keys: Values that the row must have under these keys.
+
+        Returns:
+            Dictionary, the row.
 
         Raises:
-            ValueError: when no row or several rows have them.
+            ValueError: If no row or several rows have these values.
         """
         found = [row for row in self.rows if all(row.get(key) == value for key, value in keys.items())]
         if len(found) != 1:
@@ -41,21 +47,21 @@ class Experiment:
         return found[0]
 
     def caption(self):
-        """When, for how long and on what the table was computed."""
+        """Says when, for how long and on what machine and data the table was computed, as a string."""
         made, machine, used = (self.conditions[key] for key in ("made", "machine", "data"))
         day = date.fromisoformat(made)
         origin = "real" if used["is_real"] else "stand-in"
         minutes = max(1, round(self.conditions["seconds"] / 60))
         versions = ", ".join(f"{name} {version}" for name, version in self.conditions["versions"].items())
-        place = f"{machine['device']} ({machine['cores']} cores, {machine['processor']})"
+        device = f"{machine['device']} ({machine['cores']} cores, {machine['processor']})"
         return (
-            f"Computed beforehand: {day.day} {day:%B %Y}, {minutes} min on {place}, "
+            f"Computed beforehand: {day.day} {day:%B %Y}, {minutes} min on {device}, "
             f"data: {origin} {used['name']}. {versions}."
         )
 
     def cells(self):
-        """The table as lists of strings, the header first; several values become mean ± standard deviation."""
-        row_key, column_key, value_key = (self.conditions["show"][part] for part in ("rows", "columns", "values"))
+        """The table as a list of rows of strings, header first; several values become mean ± standard deviation."""
+        row_key, column_key, value_key = (self.conditions["show"][key] for key in ("rows", "columns", "values"))
         columns = list(dict.fromkeys(row[column_key] for row in self.rows))
         names = list(dict.fromkeys(row[row_key] for row in self.rows))
         body = [
@@ -86,13 +92,13 @@ def load(name):
     """Loads the table of an experiment that was computed beforehand.
 
     Args:
-        name: of the notebook that shows it, without its ending.
+        name: String, the name of the notebook that shows it, without the suffix.
 
     Returns:
         An `Experiment`.
 
     Raises:
-        ValueError: when there is no such table.
+        ValueError: If there is no such table.
 
     Example:
         >>> len(load("13_transfer_learning").find(way="from scratch", per_class=20)["test"])

@@ -1,4 +1,4 @@
-"""The curriculum's terms in English and Chinese: `data.glossary()` shows them, `data.glossary("atten")` finds some."""
+"""The curriculum's terms in English and Chinese: `data.glossary()` lists all, `data.glossary("atten")` finds some."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ PATH = resources.files("dlkit.data") / "files" / "glossary.csv"
 
 
 class Glossary(list):
-    """Rows of the glossary, dictionaries with "term", "chinese", "definition" and "notebook"; a table in a notebook."""
+    """List of the glossary's rows, dictionaries with "term", "chinese", "definition" and "notebook".
+
+    A notebook shows it as a table.
+    """
 
     def __repr__(self):
         return "\n".join(f"{r['term']} · {r['chinese']} ({r['notebook']}): {r['definition']}" for r in self)
@@ -23,10 +26,11 @@ class Glossary(list):
 
 
 def glossary(word=""):
-    """Terms of the curriculum with their Chinese names, a sentence on each, and the notebook that introduces it.
+    """Finds terms of the curriculum, with their Chinese names, a definition, and the notebook that introduces them.
 
     Args:
-        word: shows only terms that hold it, in English or Chinese; capitals do not matter.
+        word: String, part of the terms to find, in English or Chinese; capitals do not matter. The default "" finds
+            all.
 
     Returns:
         A `Glossary`, in alphabetical order.

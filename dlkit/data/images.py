@@ -6,50 +6,57 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from sklearn import datasets
+from sklearn.model_selection import train_test_split
 
-from dlkit.data import image_files, readers, sources, synthetic
+from dlkit.data import image_files, readers, synthetic
 from dlkit.data.dataset import Dataset
 from dlkit.data.readers import DataError
+
+DIGITS = [str(digit) for digit in range(10)]
 
 
 def image_folder(path, *, image_size=None, on_error="raise"):
     """Loads your own images from `path/train/<class>/*` and `path/test/<class>/*`.
 
-    Greyscale, transparent, palette, 16-bit, CMYK and turned images all become upright 8-bit RGB; sub-folders of a class
-    are read too, hidden files are not.
+    Grayscale, transparent, palette, 16-bit, CMYK and rotated images all become upright 8-bit RGB. Subfolders of a class
+    are read too; hidden files are not.
 
     Args:
-        path: the folder that holds `train` and `test`.
-        image_size: (height, width) to resize to; needed when the images differ in size.
-        on_error: what to do about files that are no readable images: "raise" names them all, "skip" leaves them out,
-            prints them, and the card says how many.
+        path: String or path, the folder that holds `train` and `test`.
+        image_size: Tuple (height, width) to resize to, or None, the default. It is needed when the images differ in
+            size.
+        on_error: String, what to do about files that cannot be decoded as images. "raise", the default, names them all
+            in an error; "skip" leaves them out, prints them, and the summary of the data set counts them.
 
     Returns:
         A `Dataset` whose images are uint8 RGB, in random order within each split (the same order every time).
 
     Raises:
-        DataError: when the folder or one of its parts is missing, the two parts differ in classes, a class is empty,
-            or files are no images (all are named).
-        ValueError: for another `on_error`.
+        DataError: If the folder or one of its splits is missing, the two splits differ in classes, a class is empty, or
+            files cannot be decoded as images (all of them are named).
+        ValueError: If `on_error` has another value.
     """
     path = Path(path)
     files, labels, classes = zip(*_list_splits(path), strict=True)
     if classes[0] != classes[1]:
-        odd = sorted(set(classes[0]) ^ set(classes[1]))
-        raise DataError(f"{path}: classes must be the same in train and test. In one only: {', '.join(odd)}.")
-    orders = [np.random.default_rng(0).permutation(len(part)) for part in files]
-    shuffled = [part[k] for part, order in zip(files, orders, strict=True) for k in order]
-    images, kept = image_files.read_images(shuffled, image_size=image_size, on_error=on_error)
-    labels = np.concatenate([part[order] for part, order in zip(labels, orders, strict=True)])[kept]
-    cut = np.searchsorted(kept, len(files[0]))  # the first that came from test
-    for part, found in (("train", labels[:cut]), ("test", labels[cut:])):
+        unmatched = sorted(set(classes[0]) ^ set(classes[1]))
+        raise DataError(f"{path}: classes must be the same in train and test. In one only: {', '.join(unmatched)}.")
+    orders = [np.random.default_rng(0).permutation(len(split)) for split in files]
+    shuffled = [split[k] for split, order in zip(files, orders, strict=True) for k in order]
+    images, indices = image_files.read_images(shuffled, image_size=image_size, on_error=on_error)
+    labels = np.concatenate([split[order] for split, order in zip(labels, orders, strict=True)])[indices]
+    cut = np.searchsorted(indices, len(files[0]))  # the first that came from test
+    for split, found in (("train", labels[:cut]), ("test", labels[cut:])):
         if empty := sorted(set(range(len(classes[0]))) - set(found)):
             names = ", ".join(classes[0][k] for k in empty)
-            raise DataError(f"{path / part}: none of the images of class {names} is readable. Put readable ones there.")
-    skipped = len(shuffled) - len(kept)
-    about = "Your own images" + (f"; unreadable files that were skipped: {skipped}." if skipped else ".")
-    parts = (images[:cut], labels[:cut]), (images[cut:], labels[cut:])
-    return Dataset(path.name, *parts, classes[0], True, "class folders", about)
+            raise DataError(
+                f"{path / split}: none of the images of class {names} is readable. Put readable ones there."
+            )
+    skipped = len(shuffled) - len(indices)
+    description = "Your own images" + (f"; unreadable files that were skipped: {skipped}." if skipped else ".")
+    splits = (images[:cut], labels[:cut]), (images[cut:], labels[cut:])
+    return Dataset(path.name, *splits, classes[0], True, "class folders", description)
 
 
 def image_sizes(path, *, count=200):
@@ -61,7 +68,7 @@ def image_sizes(path, *, count=200):
 
     Returns:
         Set of (height, width), as stored in the files: before the rotation that a camera noted is applied. Files that
-        cannot be read as images are left out.
+        cannot be decoded as images are left out.
     """
     files = [file for split in _list_splits(Path(path)) for file in split[0]]
     return image_files.sizes(files[:: max(len(files) // count, 1)])
@@ -78,75 +85,61 @@ def _list_splits(path):
     return [image_files.list_image_folder(path / split) for split in splits]
 
 
-def load_digits(real):
-    """scikit-learn's 8 x 8 digits, 1,347 for training and 450 held out; always there."""
-    from sklearn import datasets
-    from sklearn.model_selection import train_test_split
-
+def read_digits():
+    """scikit-learn's 8 x 8 digits: 1,347 for training and 450 held out."""
     bunch = datasets.load_digits()
     images = np.round(bunch.images * (255 / 16)).astype("uint8")
-    parts = train_test_split(images, bunch.target, test_size=450, stratify=bunch.target, random_state=0)
-    return Dataset(
-        "digits",
-        (parts[0], parts[2]),
-        (parts[1], parts[3]),
-        [str(digit) for digit in range(10)],
-        True,
-        "scikit-learn",
-        "Handwritten digits of 13 people (Alpaydin and Kaynak 1998), grey levels 0-16 scaled to 0-255.",
-    )
+    description = "Handwritten digits of 13 people (Alpaydin and Kaynak 1998), grey levels 0-16 scaled to 0-255."
+    return Dataset("digits", *_hold_out(images, bunch.target, 450), DIGITS, True, "scikit-learn", description)
 
 
-_MNIST_ABOUT = "Handwritten digits (LeCun, Cortes and Burges 1998)."
+def read_digits28():
+    """The stand-in for MNIST: scikit-learn's digits, enlarged to 28 x 28 pixels and moved about."""
+    digits = read_digits()
+    train, test = synthetic.digits28(*digits.train, 8_000), synthetic.digits28(*digits.test, 2_000)
+    description = "Stand-in for MNIST: scikit-learn's 8 x 8 digits enlarged and moved; no digit is in both splits."
+    return Dataset("digits28", train, test, DIGITS, False, "scikit-learn", description)
 
 
-def load_mnist(real):
-    """MNIST from idx files or mnist.npz; from the test set alone where nothing else is found."""
-    found = sources.find_or_fetch("mnist")
-    if found and found[1].suffix != ".npz":
-        return _mnist_from_idx(found[1].parent, found[0])
-    if found:
-        x_train, y_train, x_test, y_test = readers.read_npz(found[1], ["x_train", "y_train", "x_test", "y_test"])
-        parts = (_checked(*part, (28, 28), found[1]) for part in ((x_train, y_train), (x_test, y_test)))
-        return _digits_dataset(*parts, True, found[0], _MNIST_ABOUT)
-    if real:
-        raise sources.unobtainable(
-            "mnist", "mnist.npz, or the idx files train-images-idx3-ubyte.gz and its three companions"
-        )
-    sources.notice("mnist", "scikit-learn's digits, enlarged to 28 x 28 and moved about")
-    digits = load_digits(real)
-    train, test = synthetic.mnist_like(*digits.train, 8_000), synthetic.mnist_like(*digits.test, 2_000)
-    about = "Stand-in for MNIST: scikit-learn's 8 x 8 digits enlarged and moved about; no digit is in both parts."
-    return _digits_dataset(train, test, False, "scikit-learn", about)
-
-
-def _mnist_from_idx(folder, label):
-    from sklearn.model_selection import train_test_split
-
-    def read(part):
-        images, labels = (
-            next((p for p in sorted(folder.glob(f"{part}-{kind}-ubyte*")) if p.suffix in (".gz", "")), None)
-            for kind in ("images-idx3", "labels-idx1")
-        )
-        if images is None or labels is None:
-            lacking = f"{part}-{'images-idx3' if images is None else 'labels-idx1'}-ubyte.gz"
-            raise DataError(f"{folder} lacks {lacking}. Put it beside the others, or take them all away.")
-        return _checked(readers.read_idx(images), readers.read_idx(labels), (28, 28), f"{folder}/{part}-*")
-
+def read_mnist(path, where):
+    """MNIST from mnist.npz or idx files; from the test set alone where no training images are found."""
+    description = "Handwritten digits (LeCun, Cortes and Burges 1998)."
+    if path.suffix == ".npz":
+        x_train, y_train, x_test, y_test = readers.read_npz(path, ["x_train", "y_train", "x_test", "y_test"])
+        train, test = (_check_images(*split, (28, 28), path) for split in ((x_train, y_train), (x_test, y_test)))
+        return Dataset("mnist", train, test, DIGITS, True, where, description)
+    folder = path.parent
     if any(folder.glob("train-images-idx3-ubyte*")):
-        return _digits_dataset(read("train"), read("t10k"), True, label, _MNIST_ABOUT)
-    images, labels = read("t10k")
+        train, test = _read_idx_split(folder, "train"), _read_idx_split(folder, "t10k")
+        return Dataset("mnist", train, test, DIGITS, True, where, description)
+    images, labels = _read_idx_split(folder, "t10k")
     if (rare := np.bincount(labels)[np.unique(labels)].min()) < 2 or len(labels) < 50:
         raise DataError(
             f"{folder} has {len(labels)} test images, and {rare} of one digit: too few to hold a fifth of them out. "
             "Fetch the files again."
         )
-    parts = train_test_split(images, labels, test_size=0.2, stratify=labels, random_state=0)
-    about = _MNIST_ABOUT + " Only the 10,000 of the original test set were found; a fifth of them is held out here."
-    return _digits_dataset((parts[0], parts[2]), (parts[1], parts[3]), True, label, about)
+    description += " Only the 10,000 of the original test set were found; a fifth of them is held out here."
+    return Dataset("mnist", *_hold_out(images, labels, 0.2), DIGITS, True, where, description)
 
 
-def _checked(images, labels, shape, file):
+def _read_idx_split(folder, split):
+    images, labels = (
+        next((p for p in sorted(folder.glob(f"{split}-{kind}-ubyte*")) if p.suffix in (".gz", "")), None)
+        for kind in ("images-idx3", "labels-idx1")
+    )
+    if images is None or labels is None:
+        lacking = f"{split}-{'images-idx3' if images is None else 'labels-idx1'}-ubyte.gz"
+        raise DataError(f"{folder} lacks {lacking}. Put it next to the others, or take them all away.")
+    return _check_images(readers.read_idx(images), readers.read_idx(labels), (28, 28), f"{folder}/{split}-*")
+
+
+def _hold_out(images, labels, test_size):
+    """((images, labels), (images, labels)): splits at random, with the same fractions of the classes in both."""
+    splits = train_test_split(images, labels, test_size=test_size, stratify=labels, random_state=0)
+    return (splits[0], splits[2]), (splits[1], splits[3])
+
+
+def _check_images(images, labels, shape, file):
     """The arrays, labels as int64, when they can be images of that shape in ten classes."""
     fit = images.shape[1:] == shape and labels.shape == images.shape[:1] and len(labels)
     if not fit or images.dtype != np.uint8 or labels.dtype.kind not in "iu" or not set(labels) <= set(range(10)):
@@ -159,44 +152,32 @@ def _checked(images, labels, shape, file):
     return images, labels.astype("int64")
 
 
-def _digits_dataset(train, test, is_real, source, about):
-    return Dataset("mnist", train, test, [str(digit) for digit in range(10)], is_real, source, about)
+def read_cifar10(path, where):
+    """CIFAR-10 from cifar10.npz, its pickled batches, its archive, or class folders."""
+    description = "Small photographs of ten kinds of things (Krizhevsky 2009)."
+    if path.suffix == ".npz":
+        return _cifar10_from_npz(path, where, description)
+    if (path / "train").is_dir():
+        return replace(image_folder(path), name="cifar10", source=where, description=description)
+    train, test, class_names = readers.read_cifar_batches(path)
+    return Dataset("cifar10", train, test, class_names, True, where, description)
 
 
-def load_cifar10(real):
-    """CIFAR-10 from cifar10.npz, its pickled batches, its archive, class folders, or Keras's cache."""
-    about = "Small photographs of ten kinds of things (Krizhevsky 2009)."
-    found = sources.find_or_fetch("cifar10")
-    if found and found[1].suffix == ".npz":
-        return _cifar10_from_npz(found[1], found[0], about)
-    if found and (found[1] / "train").is_dir():
-        return replace(image_folder(found[1]), name="cifar10", source=found[0], description=about)
-    if found:
-        train, test, class_names = readers.read_cifar_batches(found[1])
-        return Dataset("cifar10", train, test, class_names, True, found[0], about)
-    if real:
-        raise sources.unobtainable(
-            "cifar10", "cifar10.npz, cifar-10-python.tar.gz, cifar-10-batches-py/, or cifar10/{train,test}/<class>/"
-        )
-    sources.notice("cifar10", "shapes10, drawn by this program")
-    return replace(load_shapes10(real), name="cifar10")
-
-
-def _cifar10_from_npz(file, label, about):
+def _cifar10_from_npz(file, where, description):
     names = ["x_train", "y_train", "x_test", "y_test", "class_names"]
     x_train, y_train, x_test, y_test, class_names = readers.read_npz(file, names)
-    train, test = (_checked(*part, (32, 32, 3), file) for part in ((x_train, y_train), (x_test, y_test)))
+    train, test = (_check_images(*split, (32, 32, 3), file) for split in ((x_train, y_train), (x_test, y_test)))
     if class_names.shape != (10,) or class_names.dtype.kind != "U" or len(set(class_names)) < 10:
         raise DataError(
             f"{file}: expected class_names, ten different texts in the order of the labels. Received: "
             f"{class_names.dtype} {class_names.shape}. Delete it and fetch it again."
         )
-    about += f" Plain arrays from {file.name}, which is not a file of the publisher."
-    return Dataset("cifar10", train, test, class_names.tolist(), True, label, about)
+    description += f" Plain arrays from {file.name}, which is not a file of the publisher."
+    return Dataset("cifar10", train, test, class_names.tolist(), True, where, description)
 
 
-def load_shapes10(real):
-    """The coloured stand-in by its own name; generated even where real images are at hand."""
+def read_shapes10():
+    """The stand-in for CIFAR-10: generated images of colored shapes."""
     train, test = synthetic.shapes10(12_000, seed=0), synthetic.shapes10(3_000, seed=1)
-    about = "Ten kinds of shapes in free colours over cluttered grounds, drawn by dlkit: no photographs."
-    return Dataset("shapes10", train, test, list(synthetic.SHAPES), False, "dlkit (generated)", about)
+    description = "Ten kinds of shapes in free colors over cluttered backgrounds, drawn by dlkit: no photographs."
+    return Dataset("shapes10", train, test, list(synthetic.SHAPES), False, "dlkit (generated)", description)

@@ -1,4 +1,4 @@
-"""From arrays to batches, with the steps in the one right order: cache, shuffle, batch, augment, enlarge, prefetch."""
+"""From arrays to batches, with the steps in the correct order: cache, shuffle, batch, augment, resize, prefetch."""
 
 from __future__ import annotations
 
@@ -15,34 +15,36 @@ def pipeline(
     first_epoch=None,
     shard=(0, 1),
 ):
-    """Makes a `tf.data.Dataset` of (images, labels) batches.
+    """Builds a `tf.data.Dataset` of batches (images, labels).
 
-    The order of the steps is the point. The arrays are in memory already, which is what `cache` would do. Shuffling
-    comes before batching, so that batches differ between epochs; augmentation comes after both, so that every epoch
-    sees new variants; enlarging comes after that, since augmenting small images is cheaper; prefetching comes last, so
-    that the next batch is made while the model works on this one. Notebook 10 shows what each wrong order does.
+    The order of the steps is what matters. The arrays are in memory already, which is what `cache` would do. Shuffling
+    comes before batching, so that batches differ between epochs. Augmentation comes after both, so that every epoch
+    sees new variants. Resizing comes after that, since it is cheaper to augment small images. Prefetching comes last,
+    so that the next batch is made while the model works on this one. Lesson 10 shows what each wrong order does.
 
     Args:
-        images: array of shape (count, ...), any dtype; uint8 pixels stay uint8, models scale them themselves.
-        labels: array of shape (count,).
-        batch_size: images in a batch; the last batch of an epoch may be smaller.
-        training: True shuffles, anew in every epoch, and augments; False keeps the order and leaves images alone.
-        augment: function (images, seed) -> images on a whole batch, such as `random_crop_and_flip`; seed is a pair of
-            integers, another one for every batch. Training only.
-        image_size: (height, width) that images of shape (height, width, channels) are brought to, bilinear, in
-            training and evaluation alike; they become float32, 0 to 255 as before. Not needed where the model resizes.
-        seed: the same seed gives the same batches.
-        first_epoch: None makes a dataset of which one pass is one epoch. A number makes an endless one that begins
-            with that epoch, for a training that goes on after a stop: the batches of an epoch depend on the seed and
-            the epoch's number alone. Training only.
-        shard: (index, count): this worker's index and the number of workers. Each gets its shard of the same batches,
-            and augments only that. Training only.
+        images: Array of shape (count, ...), any dtype. uint8 pixels stay uint8, since models scale them themselves.
+        labels: Array of shape (count,).
+        batch_size: Integer, images in a batch. The last batch of an epoch may be smaller.
+        training: Boolean, default False. True shuffles in every epoch and augments; False keeps the order and leaves
+            the images unchanged.
+        augment: Function (images, seed) -> images that changes a batch, such as `random_crop_and_flip`, or None, the
+            default. The seed has shape (2,) and is different for every batch. Training only.
+        image_size: Tuple (height, width) that images of shape (height, width, channels) are resized to (bilinear), in
+            training and evaluation alike; they become float32, 0 to 255 as before. None, the default, leaves them as
+            they are, for models that resize.
+        seed: Integer, default 0. The same seed gives the same batches.
+        first_epoch: Integer or None. With None, the default, one pass over the dataset is one epoch. An integer gives
+            an endless dataset that begins with that epoch, for a training that resumes after a stop: the batches of an
+            epoch depend only on the seed and the number of the epoch. Training only.
+        shard: Tuple (index, count), default (0, 1): this worker's index and the number of workers. Each worker gets its
+            shard of the same batches, and augments only that. Training only.
 
     Returns:
-        A `tf.data.Dataset`.
+        A `tf.data.Dataset` of (images, labels), of shapes (batch, ...) and (batch,).
 
     Raises:
-        ValueError: when images and labels differ in number, or there are none.
+        ValueError: If images and labels differ in number, or there are none.
 
     Example:
         >>> import numpy as np
@@ -52,7 +54,7 @@ def pipeline(
     """
     if len(images) != len(labels) or len(images) == 0:
         raise ValueError(f"Expected as many images as labels, at least one. Received: {len(images)} and {len(labels)}.")
-    import tensorflow as tf  # here, so that reading data does not wait for TensorFlow
+    import tensorflow as tf  # late, so that reading data does not wait for TensorFlow
 
     if not training:
         batches = tf.data.Dataset.from_tensor_slices((images, labels)).batch(batch_size)
@@ -69,15 +71,17 @@ def pipeline(
             lambda step, rows: batch([epoch, step * shard[1] + shard[0]], rows), num_parallel_calls=tf.data.AUTOTUNE
         )
 
-    def batch(fresh_seed, rows):
-        rows = rows[shard[0] :: shard[1]]
+    def batch(batch_seed, rows):
+        rows = rows[shard[0] :: shard[1]]  # (batch,)
         chosen = tf.gather(images, rows)
-        chosen = chosen if augment is None else augment(chosen, fresh_seed)
+        chosen = chosen if augment is None else augment(chosen, batch_seed)
         chosen = chosen if image_size is None else tf.image.resize(chosen, image_size)
         return chosen, tf.gather(labels, rows)
 
     if first_epoch is None:
-        epochs = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).take(1)  # another one in each pass
+        epochs = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).take(
+            1
+        )  # another epoch in each pass
         steps = tf.data.experimental.assert_cardinality(-(-len(labels) // batch_size))
         return epochs.flat_map(one_epoch).apply(steps).prefetch(tf.data.AUTOTUNE)
     return tf.data.Dataset.range(first_epoch, 1 << 40).flat_map(one_epoch).prefetch(tf.data.AUTOTUNE)

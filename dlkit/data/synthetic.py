@@ -1,9 +1,9 @@
-"""Generated data for the days without a network: honest about being generated, good enough to teach with.
+"""Generated images for lessons without a network and without data.
 
-`shapes10` draws ten classes of coloured shapes over textured, cluttered grounds. Place, size, tilt and hue are free,
-so neither a colour nor a pixel gives the class away: a model has to find the outline. As in photographs there are
-weak regularities too (most shapes are lighter than their ground and not upside down), so that a linear model gets
-somewhere, an MLP further, and a convolutional network furthest.
+`shapes10` draws ten classes of colored shapes over textured, cluttered backgrounds. Position, size, tilt and hue are
+random, so neither a color nor a single pixel identifies the class: a model has to find the outline. As in photographs
+there are weak regularities too (most shapes are lighter than their background and not upside down). A linear model is
+therefore better than chance, an MLP better than that, and a convolutional network best.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SHAPES = ("circle", "ring", "square", "triangle", "star", "cross", "crescent", "
 
 
 def _distance(shape, u, v):
-    """Signed distance (negative inside) to a shape about one unit in radius, at coordinates `u`, `v`."""
+    """Signed distance (negative inside) to a shape of about unit radius, at the coordinates `u`, `v`."""
     radius, angle = np.hypot(u, v), np.arctan2(v, u)
     if shape == "circle":
         return radius - 0.85
@@ -55,49 +55,55 @@ def _texture(rng, count, size):
     return np.where(rng.random((count, 1, 1)) < 0.5, stripes, 1.5 * blotches)
 
 
-def _colour_pairs(rng, count):
-    """Ground and figure colours, at least 0.35 apart in RGB space (0 to 1); the figure is mostly the lighter."""
-    colours = rng.random((count, 2, 3))
-    while (close := np.linalg.norm(colours[:, 0] - colours[:, 1], axis=1) < 0.35).any():
-        colours[close] = rng.random((close.sum(), 2, 3))
-    lighter_ground = colours[:, 0].sum(axis=1) > colours[:, 1].sum(axis=1)
-    swap = lighter_ground == (rng.random(count) < 0.92)
-    colours[swap] = colours[swap, ::-1]
-    return colours.astype("float32")[:, :, None, None, :]
+def _color_pairs(rng, count):
+    """Colors of background and shape, shape (count, 2, 1, 1, 3), at least 0.35 apart in RGB space (0 to 1).
+
+    The shape is mostly the lighter of the two.
+    """
+    colors = rng.random((count, 2, 3))  # background and shape
+    while (close := np.linalg.norm(colors[:, 0] - colors[:, 1], axis=1) < 0.35).any():
+        colors[close] = rng.random((close.sum(), 2, 3))
+    lighter_background = colors[:, 0].sum(axis=1) > colors[:, 1].sum(axis=1)
+    swap = lighter_background == (rng.random(count) < 0.92)
+    colors[swap] = colors[swap, ::-1]
+    return colors.astype("float32")[:, :, None, None, :]
 
 
 def _draw(rng, labels, size):
     count = len(labels)
-    colours = _colour_pairs(rng, count)
-    ground, figure = (colours[:, k] + 0.2 * _texture(rng, count, size)[..., None] for k in (0, 1))
+    colors = _color_pairs(rng, count)
+    background, foreground = (colors[:, k] + 0.2 * _texture(rng, count, size)[..., None] for k in (0, 1))
     y, x = np.mgrid[0:size, 0:size].astype("float32") * (2 / (size - 1)) - 1
-    for _ in range(4):  # clutter: discs of any colour behind the shape
+    for _ in range(4):  # clutter: discs of any color behind the shape
         cx, cy, radius = rng.uniform((-1, -1, 0.08), (1, 1, 0.3), (count, 3)).astype("float32").T[:, :, None, None]
         blob = np.hypot(x - cx, y - cy) < radius
-        ground = np.where(blob[..., None], rng.random((count, 1, 1, 3), dtype="float32"), ground)
-    turn, scale = rng.uniform((-0.6, 0.6), (0.6, 0.9), (count, 2)).astype("float32").T[:, :, None, None]
+        background = np.where(blob[..., None], rng.random((count, 1, 1, 3), dtype="float32"), background)
+    tilt, scale = rng.uniform((-0.6, 0.6), (0.6, 0.9), (count, 2)).astype("float32").T[:, :, None, None]
     dx, dy = rng.uniform(-0.12, 0.12, (2, count, 1, 1)).astype("float32")
-    u = ((x - dx) * np.cos(turn) + (y - dy) * np.sin(turn)) / scale
-    v = (-(x - dx) * np.sin(turn) + (y - dy) * np.cos(turn)) / scale
+    u = ((x - dx) * np.cos(tilt) + (y - dy) * np.sin(tilt)) / scale
+    v = (-(x - dx) * np.sin(tilt) + (y - dy) * np.cos(tilt)) / scale
     distance = np.empty_like(u)
     for index in np.unique(labels):
         chosen = labels == index
         distance[chosen] = _distance(SHAPES[index], u[chosen], v[chosen])
-    inside = np.clip(0.5 - distance * scale * size / 2, 0, 1)[..., None]  # one pixel of soft edge
-    image = ground + inside * (figure - ground) + rng.normal(0, 0.08, (count, size, size, 3)).astype("float32")
+    inside = np.clip(0.5 - distance * scale * size / 2, 0, 1)[
+        ..., None
+    ]  # (count, size, size, 1), with a soft edge of one pixel
+    image = background + inside * (foreground - background)
+    image = image + rng.normal(0, 0.08, (count, size, size, 3)).astype("float32")
     return (np.clip(image, 0, 1) * 255).round().astype("uint8")
 
 
 def shapes10(count, *, seed=0, size=32):
-    """Draws `count` images of ten kinds of shapes, the classes in equal parts and random order.
+    """Draws images of ten kinds of shapes, with equally many of each class, in random order.
 
     Args:
-        count: number of images.
-        seed: the same seed gives the same images.
-        size: width and height in pixels.
+        count: Integer, the number of images.
+        seed: Integer, default 0. The same seed gives the same images.
+        size: Integer, width and height in pixels, default 32.
 
     Returns:
-        images, uint8 of shape (count, size, size, 3), and labels, int64 of shape (count,), indices into `SHAPES`.
+        (images, labels): uint8 of shape (count, size, size, 3) and int64 of shape (count,), indices into `SHAPES`.
 
     Example:
         >>> images, labels = shapes10(20, seed=1)
@@ -106,21 +112,21 @@ def shapes10(count, *, seed=0, size=32):
     """
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.arange(count) % len(SHAPES))
-    pieces = [_draw(rng, labels[start : start + 1000], size) for start in range(0, count, 1000)]
-    return np.concatenate(pieces) if pieces else np.empty((0, size, size, 3), "uint8"), labels
+    chunks = [_draw(rng, labels[start : start + 1000], size) for start in range(0, count, 1000)]
+    return np.concatenate(chunks) if chunks else np.empty((0, size, size, 3), "uint8"), labels
 
 
-def mnist_like(images, labels, count, *, seed=0):
-    """Makes 28 x 28 digits out of scikit-learn's 8 x 8 ones: enlarged, shifted by up to 3 pixels, scaled and sheared.
+def digits28(images, labels, count, *, seed=0):
+    """Makes 28 x 28 digits out of 8 x 8 ones: enlarged, shifted by up to 3 pixels, scaled and sheared.
 
     Args:
-        images: uint8 array of shape (n, 8, 8).
-        labels: integers of shape (n,).
-        count: how many to make, drawn from the given ones with repetition.
-        seed: the same seed gives the same images.
+        images: uint8 array of shape (n, 8, 8), such as scikit-learn's digits.
+        labels: Integer array of shape (n,).
+        count: Integer, how many digits to make, drawn from the given ones with replacement.
+        seed: Integer, default 0. The same seed gives the same images.
 
     Returns:
-        images, uint8 of shape (count, 28, 28), and labels, int64 of shape (count,).
+        (images, labels): uint8 of shape (count, 28, 28) and int64 of shape (count,).
     """
     rng = np.random.default_rng(seed)
     chosen = rng.integers(0, len(images), count)
@@ -129,6 +135,6 @@ def mnist_like(images, labels, count, *, seed=0):
     for k, (dx, dy, scale, shear) in enumerate(draws):
         step = 8 / 20 / scale  # the digit fills 20 of the 28 pixels, as in MNIST
         matrix = (step, shear * step, 3.5 - (14 + dx) * step - shear * step * 14, 0, step, 3.5 - (14 + dy) * step)
-        picture = Image.fromarray(images[chosen[k]])
-        made[k] = picture.transform((28, 28), Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC)
+        digit = Image.fromarray(images[chosen[k]])
+        made[k] = digit.transform((28, 28), Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC)
     return made, labels[chosen].astype("int64")

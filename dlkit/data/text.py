@@ -1,4 +1,4 @@
-"""Texts and a series by name: movie reviews to classify, prose to read letter by letter, monthly sunspot numbers."""
+"""Texts and a time series: movie reviews to classify, prose for language models, and monthly sunspot numbers."""
 
 from __future__ import annotations
 
@@ -6,137 +6,139 @@ import csv
 from importlib import resources
 
 import numpy as np
+from sklearn.model_selection import train_test_split
 
-from dlkit.data import builtin_texts, sources
+from dlkit.data import builtin_texts, locations
 from dlkit.data.dataset import Dataset
 from dlkit.data.readers import DataError
 
 SUNSPOTS = resources.files("dlkit.data") / "files" / "sunspots.csv"
 
 
-def load_reviews(real):
-    """Movie reviews: single sentences (rt-polarity) where found, else IMDB's through Keras, else docstrings."""
-    found = sources.find(sources.FORMS["reviews"])
-    if found:
-        return _rt_polarity(found[1].parent, found[0])
-    cached = imdb_is_cached()
-    if (cached or not sources.offline()) and (reviews := _imdb("Keras's cache" if cached else "download")):
-        return reviews
-    if real:
-        raise sources.unobtainable("reviews", "rt-polarity.pos and rt-polarity.neg, or Keras's imdb.npz")
-    sources.notice("reviews", "the first sentences of docstrings, to be told apart by library")
-    train, test, class_names = builtin_texts.docstrings()
-    about = "Stand-in for movie reviews: real sentences, the openings of docstrings; the class is the library."
-    return Dataset("reviews", train, test, class_names, False, "installed libraries", about)
-
-
-def _rt_polarity(folder, label):
-    texts, labels = [], []
-    for value, name in enumerate(("rt-polarity.neg", "rt-polarity.pos")):
+def read_rt_polarity(path, where):
+    """Single sentences of movie reviews, positive or negative; a fifth of them is held out."""
+    folder, texts, labels = path.parent, [], []
+    for label, name in enumerate(("rt-polarity.neg", "rt-polarity.pos")):
         try:
             lines = (folder / name).read_text(encoding="latin-1").split("\n")  # splitlines would also cut at \x85
         except OSError as error:
-            raise DataError(f"{folder} lacks {name}. Put it beside the other, or take both away.") from error
-        kept = [line.strip() for line in lines if line.strip()]
-        texts += kept
-        labels += [value] * len(kept)
-        if len(set(kept)) < 10:
+            raise DataError(f"{folder} lacks {name}. Put it next to the other, or take both away.") from error
+        sentences = [line.strip() for line in lines if line.strip()]
+        texts += sentences
+        labels += [label] * len(sentences)
+        if len(set(sentences)) < 10:
             raise DataError(
-                f"{folder / name}: expected a sentence in each line, ten or more. Received: {len(set(kept))}. "
+                f"{folder / name}: expected a sentence in each line, ten or more. Received: {len(set(sentences))}. "
                 "Delete it and fetch it again."
             )
-    about = "Sentences of movie reviews, judged by their stars (Pang and Lee 2005); a fifth of them is held out here."
-    train, test = split_texts(texts, labels)
-    return Dataset("reviews", train, test, ["negative", "positive"], True, label, about)
+    description = (
+        "Sentences of movie reviews, judged by their stars (Pang and Lee 2005); a fifth of them is held out here."
+    )
+    return Dataset("reviews", *split_texts(texts, labels), ["negative", "positive"], True, where, description)
 
 
-def split_texts(texts, labels, *, share=0.2):
-    """Splits texts at random into training and test part, in equal shares of the classes; no text is in both.
+def split_texts(texts, labels, *, test_size=0.2):
+    """Splits texts at random into a training and a test split, with the same fractions of the classes in both.
+
+    No text is in both splits: of equal texts only the first is used.
 
     Args:
-        texts: list of strings; of equal ones the first is kept.
-        labels: list of integers.
-        share: share of the texts that is held out.
+        texts: List of strings.
+        labels: List of integers.
+        test_size: Float, the fraction of the texts that is held out, default 0.2.
 
     Returns:
         ((texts, labels), (texts, labels)): arrays of dtype object and int64.
     """
-    from sklearn.model_selection import train_test_split
-
     label_of = {}
     for text, label in zip(texts, labels, strict=True):
         label_of.setdefault(text, label)
     texts, labels = np.array(list(label_of), object), np.array(list(label_of.values()), "int64")
-    parts = train_test_split(texts, labels, test_size=share, stratify=labels, random_state=0)
-    return (parts[0], parts[2]), (parts[1], parts[3])
+    splits = train_test_split(texts, labels, test_size=test_size, stratify=labels, random_state=0)
+    return (splits[0], splits[2]), (splits[1], splits[3])
 
 
-def imdb_is_cached():
-    """True when Keras has both files of its IMDB reviews, so that it needs no network for them."""
-    cache = dict(sources.search_folders()).get("Keras's cache")
-    return cache is not None and all((cache / name).exists() for name in ("imdb.npz", "imdb_word_index.json"))
-
-
-def _imdb(label):
-    from keras.datasets import imdb
-
-    try:  # Keras checks its files' hashes, and fetches what is missing
-        parts, words = imdb.load_data(), imdb.get_word_index()
-    except Exception as error:  # Keras raises a bare Exception when the network fails
-        print(f"IMDB's reviews could not be loaded: {error}")
-        return None
+def read_imdb(path, where):
+    """Complete movie reviews, positive or negative, from the files that Keras caches and verifies."""
+    try:
+        splits, words = _load_from_keras()
+    except Exception as error:  # a damaged file can make Keras raise almost anything
+        raise DataError(f"{path} could not be read: {error}. Delete it and fetch it again.") from error
     names = {rank + 3: word for word, rank in words.items()}  # 0, 1 and 2 stand for padding, start and unknown words
 
-    def decoded(part):
-        texts = [" ".join(names.get(number, "?") for number in review[1:]) for review in part[0]]
-        return np.array(texts, object), np.asarray(part[1], "int64")
+    def decode(split):
+        texts = [" ".join(names.get(number, "?") for number in review[1:]) for review in split[0]]
+        return np.array(texts, object), np.asarray(split[1], "int64")
 
-    about = "50,000 movie reviews (Maas and others 2011), as Keras prepares them: lower case, no punctuation."
-    return Dataset("reviews", *map(decoded, parts), ["negative", "positive"], True, label, about)
-
-
-def load_prose(real):
-    """A long text in two parts: Tiny Shakespeare, else Python's own documentation. The last tenth is for testing."""
-    if found := sources.find_or_fetch("prose"):
-        try:
-            text = found[1].read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise DataError(f"{found[1]} is no text in UTF-8: {error}. Delete it and fetch it again.") from error
-        if "\n" not in text[: int(0.9 * len(text))]:
-            raise DataError(
-                f"{found[1]}: expected a text of many lines. Received {len(text):,} characters without a line break in "
-                "the first nine tenths. Delete it and fetch it again."
-            )
-        about = "Plays of Shakespeare, 40,000 lines (Karpathy 2015, char-rnn)."
-        return _prose(text, True, found[0], about)
-    if real:
-        raise sources.unobtainable("prose", "tinyshakespeare.txt")
-    sources.notice("prose", "the Python documentation that comes with every Python")
-    about = "Stand-in for Tiny Shakespeare: the topics of Python's built-in help."
-    return _prose(builtin_texts.python_topics(), False, "Python", about)
+    description = "50,000 movie reviews (Maas and others 2011), as Keras prepares them: lower case, no punctuation."
+    return Dataset("imdb", *map(decode, splits), ["negative", "positive"], True, where, description)
 
 
-def _prose(text, is_real, source, about):
-    cut = text.rindex("\n", 0, int(0.9 * len(text))) + 1
-    return Dataset("prose", text[:cut], text[cut:], [], is_real, source, about)
-
-
-def load_sunspots(real):
-    """Monthly mean sunspot numbers, January 1749 to December 1983; the last 30 years are for testing."""
+def download_imdb():
+    """Lets Keras download the IMDB reviews into its cache. Returns the path of the larger file."""
     try:
-        months, values = _monthly(SUNSPOTS)
+        _load_from_keras()
+    except Exception as error:  # Keras raises a bare Exception when the network fails
+        raise DataError(f"IMDB's reviews could not be loaded: {error}") from error
+    return locations.keras_datasets() / "imdb.npz"
+
+
+def _load_from_keras():
+    from keras.datasets import imdb
+
+    return imdb.load_data(), imdb.get_word_index()
+
+
+def read_docstrings():
+    """The stand-in for movie reviews: first sentences of docstrings, labeled by library."""
+    train, test, class_names = builtin_texts.docstrings()
+    description = "Stand-in for movie reviews: real sentences, the openings of docstrings; the class is the library."
+    return Dataset("docstrings", train, test, class_names, False, "installed libraries", description)
+
+
+def read_prose(path, where):
+    """Tiny Shakespeare as one long text; the last tenth is held out."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not a text in UTF-8: {error}. Delete it and fetch it again.") from error
+    if "\n" not in text[: int(0.9 * len(text))]:
+        raise DataError(
+            f"{path}: expected a text of many lines. Received {len(text):,} characters without a line break in "
+            "the first nine tenths. Delete it and fetch it again."
+        )
+    description = "Plays of Shakespeare, 40,000 lines (Karpathy 2015, char-rnn)."
+    return Dataset("prose", *_cut(text), [], True, where, description)
+
+
+def read_python_topics():
+    """The stand-in for Tiny Shakespeare: the topics of Python's built-in help; the last tenth is held out."""
+    description = "Stand-in for Tiny Shakespeare: the topics of Python's built-in help."
+    return Dataset("python_topics", *_cut(builtin_texts.python_topics()), [], False, "Python", description)
+
+
+def _cut(text):
+    """Training and test text: cuts at the last end of a line in the first nine tenths."""
+    cut = text.rindex("\n", 0, int(0.9 * len(text))) + 1
+    return text[:cut], text[cut:]
+
+
+def read_sunspots():
+    """Monthly mean sunspot numbers, January 1749 to December 1983; the last 30 years are held out."""
+    try:
+        months, values = _read_months(SUNSPOTS)
     except (OSError, ValueError, csv.Error) as error:
         raise DataError(
             f"{SUNSPOTS} is part of dlkit and not a readable table: {error}. Install dlkit again."
         ) from error
     cut = len(values) - 360
-    about = "Monthly means of the relative sunspot number (Zurich and Tokyo; Andrews and Herzberg 1985)."
-    parts = (months[:cut], values[:cut]), (months[cut:], values[cut:])
-    return Dataset("sunspots", *parts, [], True, "dlkit", about)
+    splits = (months[:cut], values[:cut]), (months[cut:], values[cut:])
+    description = "Monthly means of the relative sunspot number (Zurich and Tokyo; Andrews and Herzberg 1985)."
+    return Dataset("sunspots", *splits, [], True, "dlkit", description)
 
 
-def _monthly(path):
-    """Months and values of a table; a ValueError that names the first line that is neither."""
+def _read_months(path):
+    """Months and values of a table. Raises a ValueError that names the first line that cannot be read."""
     months, values = [], []
     with path.open(newline="", encoding="ascii") as file:
         rows = csv.reader(file)

@@ -93,7 +93,7 @@ def check_two_curves(measured, names, counted):
     Args:
         measured: What the student gave; expected is {count: {name: [accuracies]}}.
         names: The names of the two methods.
-        counted: String, what is counted, such as "pictures".
+        counted: String, what is counted, such as "images_per_class".
     """
     shape = f'{{{counted}: {{"{names[0]}": [accuracies], "{names[1]}": [accuracies]}}}}'
     if not isinstance(measured, dict) or not measured:

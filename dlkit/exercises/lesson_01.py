@@ -4,66 +4,65 @@ from __future__ import annotations
 
 import numpy as np
 
-from dlkit.exercises.helpers import checker
+from dlkit.exercises.helpers import check_shape, checker, first_match
 
 
 @checker("01.softmax_on_paper")
 def softmax_on_paper(answer):
-    """Softmax of 1001, 1002, 1003: the same shares as of 0, 1, 2."""
+    """Checks the softmax of 1001, 1002, 1003, which is that of 0, 1, 2."""
     answer = np.asarray(answer, dtype=float)
-    if answer.shape != (3,):
-        return f"give three numbers, such as [0.1, 0.2, 0.7]; this has shape {answer.shape}"
+    if hint := check_shape(answer, (3,), "give three numbers, such as [0.1, 0.2, 0.7]"):
+        return hint
     if np.isnan(answer).any():
-        return "nan comes from infinity divided by infinity: first subtract the same number from all three logits"
+        return "infinity divided by infinity is NaN: first subtract the same number from all three logits"
     exponentials = np.exp([0.0, 1.0, 2.0])
-    right = exponentials / exponentials.sum()
-    if np.allclose(answer, right, atol=0.001):
+    expected = exponentials / exponentials.sum()
+    if np.allclose(answer, expected, atol=0.001):
         return None
-    if np.allclose(answer, right[::-1], atol=0.001):
-        return "the largest logit gets the largest share; the order is turned round"
-    if np.allclose(answer, np.array([1001, 1002, 1003]) / 3006, atol=0.001):
-        return "those are the shares of the logits themselves; softmax takes the exponential first"
+    hints = [
+        (expected[::-1], "the order is reversed: the largest logit gets the largest probability"),
+        (np.array([1001, 1002, 1003]) / 3006, "you divided the logits by their sum; take their exponentials first"),
+    ]
     if abs(answer.sum() - 1) > 0.002:
-        return f"shares sum to 1; yours sum to {answer.sum():.3f}"
-    return "subtract 1001 from all three; what is left is softmax of 0, 1, 2: e⁰, e¹, e², each divided by their sum"
+        return f"the probabilities have to sum to 1; yours sum to {answer.sum():.3f}"
+    default_hint = "subtract 1001 from all three logits, which leaves 0, 1, 2; then divide e⁰, e¹ and e² by their sum"
+    return first_match(answer, hints, default_hint, atol=0.001)
 
 
 @checker("01.silu")
 def silu(student):
-    """z·sigmoid(z) and its slope, in places that lie apart, without warnings far out."""
+    """Checks z·sigmoid(z) and its derivative at many z; large |z| must not raise a warning."""
     z = np.array([[-3.0, -1.0, 0.0], [0.5, 2.0, 30.0]])
     returned = student(z.copy())
     if not isinstance(returned, (tuple, list)) or len(returned) != 2:
-        return "return two arrays: the value and the slope"
-    value, slope = (np.asarray(array, dtype=float) for array in returned)
-    if value.shape != z.shape or slope.shape != z.shape:
-        return f"for an input of shape {z.shape} both results have that shape; yours have {value.shape}, {slope.shape}"
+        return "return two arrays: the value and the derivative"
+    value, gradient = (np.asarray(array, dtype=float) for array in returned)
+    for array in (value, gradient):
+        if hint := check_shape(array, z.shape, f"for an input of shape {z.shape}, both results have that shape"):
+            return hint
     s = 1 / (1 + np.exp(-z))
     if not np.allclose(value, z * s):
-        return "the value is z·σ(z): at z = 2 it is 1.7616"
-    if not np.allclose(slope, s + z * s * (1 - s)):
-        hints = {
-            "that is the slope of σ alone; z multiplies it, so use the product rule": s * (1 - s),
-            "the product rule has two terms: yours lacks 1·σ(z)": z * s * (1 - s),
-            "the product rule has two terms: yours lacks z·σ'(z)": s,
-        }
-        for hint, wrong in hints.items():
-            if np.allclose(slope, wrong):
-                return hint
-        return "product rule: (z·σ)' = σ + z·σ', and σ' = σ(1 − σ)"
+        return "the value is z·σ(z); at z = 2 it is 1.7616"
+    if not np.allclose(gradient, s + z * s * (1 - s)):
+        hints = [
+            (s * (1 - s), "that is the derivative of σ(z) alone; use the product rule for z·σ(z)"),
+            (z * s * (1 - s), "the product rule has two terms; yours lacks 1·σ(z)"),
+            (s, "the product rule has two terms; yours lacks z·σ'(z)"),
+        ]
+        return first_match(gradient, hints, "use the product rule: (z·σ)' = σ + z·σ', and σ' = σ(1 − σ)")
     with np.errstate(over="raise", invalid="raise"):
         try:
             far = np.array([student(np.array([-1000.0, 1000.0]))], dtype=float)
         except FloatingPointError as error:
-            return f"at z = -1000 NumPy warns ({error}): np.exp(1000) is too large; write σ(z) as (1 + tanh(z/2))/2"
+            return f"at z = -1000, NumPy warns: {error}. np.exp(1000) is too large; write σ(z) as (1 + tanh(z/2))/2"
     if not np.allclose(far[0], [[0, 1000], [0, 1]]):
-        return "far out on the left value and slope are 0, far out on the right z and 1"
+        return "for very negative z, value and derivative are 0; for very large z they are z and 1"
     return None
 
 
 @checker("01.xor")
 def xor(answer):
-    """Weights of a 2-2-1 network with ReLU and a linear output that computes exclusive or."""
+    """Checks the weights of a 2-2-1 network with ReLU and a linear output that computes exclusive or."""
     if not isinstance(answer, (tuple, list)) or len(answer) != 4:
         return "give four arrays: (W1, b1, W2, b2)"
     arrays = [np.asarray(array, dtype=float) for array in answer]
@@ -77,11 +76,12 @@ def xor(answer):
     found = (np.maximum(0, hidden) @ W2 + b2)[:, 0]
     if np.allclose(found, [0, 1, 1, 0], atol=0.01):
         return None
-    got = ", ".join(f"{value:g}" for value in found)
+    outputs = ", ".join(f"{value:g}" for value in found)
     if np.allclose(found, [1, 0, 0, 1], atol=0.01):
-        return "that is the opposite, exactly *not* exclusive or: turn the signs of W2 and give b2 a 1"
+        return "that is the opposite of exclusive or: change the signs in W2 and set b2 to 1"
     if np.allclose(hidden @ W2 + b2, [[0], [1], [1], [0]], atol=0.01) or (hidden >= 0).all() or (hidden <= 0).all():
         return (
-            f"it gives {got}. None of your creases lies between the four inputs: a negative bias in b1 moves it there"
+            f"the outputs are {outputs}. No ReLU changes between the four inputs; a negative bias in b1 makes one do so"
         )
-    return f"it gives {got}, expected 0, 1, 1, 0. Let one unit add both inputs, the other fire only when both are 1"
+    advice = "Let one unit add both inputs, and let the other be positive for (1, 1) only"
+    return f"the outputs are {outputs}, expected 0, 1, 1, 0. {advice}"

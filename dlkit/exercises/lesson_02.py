@@ -4,75 +4,73 @@ from __future__ import annotations
 
 import numpy as np
 
-from dlkit.exercises.helpers import check_number, checker
+from dlkit.exercises.helpers import check_number, check_shape, checker, first_match
 
 
 @checker("02.cross_entropy_on_paper")
 def cross_entropy_on_paper(answer):
-    """Mean of -log 0.5 and -log 0.1."""
+    """Checks the mean of -log 0.5 and -log 0.1."""
     first, second = -np.log(0.5), -np.log(0.1)
     hints = {
         first + second: "that is the sum; take the mean over the two examples",
-        (first + second) / 6: "divide by the number of examples, not by examples times classes",
-        (first - np.log(0.8)) / 2: "in the second example the second class is right, and it got 0.1, not 0.8",
-        -(first + second) / 2: "the sign: logarithms of probabilities are negative, and the loss is minus their mean",
+        (first + second) / 6: "divide by the number of examples, not by the number of examples times classes",
+        (first - np.log(0.8))
+        / 2: "in the second example, the second class is correct, and its probability is 0.1, not 0.8",
+        -(first + second)
+        / 2: "the sign is wrong: logarithms of probabilities are negative, and the loss is minus their mean",
         (first + second) / 2 / np.log(2): "that is in bits; here the logarithm is the natural one",
         (first + second) / 2 / np.log(10): "that is the logarithm to base 10; here it is the natural one",
     }
-    otherwise = (
-        "for each example minus the natural logarithm of what the right class got: of 0.5 and of 0.1; then the mean"
-    )
-    return check_number(answer, "mean_loss", (first + second) / 2, hints, otherwise, tolerance=0.001)
+    default_hint = "take minus the natural logarithm of each correct class's probability, 0.5 and 0.1; then the mean"
+    return check_number(answer, "mean_loss", (first + second) / 2, hints, default_hint, tolerance=0.001)
 
 
 @checker("02.sparse_cross_entropy")
 def sparse_cross_entropy(student):
-    """Mean cross-entropy from logits for class numbers, huge logits included."""
+    """Checks the mean cross-entropy from logits and class numbers, also for very large logits."""
     rng = np.random.default_rng(2)
     logits, labels = rng.normal(size=(6, 4)) * 2, np.array([0, 3, 1, 1, 2, 0])
 
-    def each(z):
+    def losses(z):
         z = z - z.max(axis=1, keepdims=True)
         return np.log(np.exp(z).sum(axis=1)) - z[np.arange(6), labels]
 
     found = np.asarray(student(labels.copy(), logits.copy()), dtype=float)
     if found.shape == (6,):
-        return "one number for each example came back; return their mean"
-    if found.shape != ():
-        return f"return one number; this has shape {found.shape}"
-    if not np.isclose(found, each(logits).mean()):
-        if np.isclose(found, each(logits).sum()):
-            return "that is the sum over the examples; take the mean"
-        if np.isclose(found, -each(logits).mean()):
-            return "the sign: a loss is minus the logarithm of a probability, and never negative"
-        if np.isclose(found, each(logits).mean() / 4):
-            return "divide by the number of examples, not of examples times classes"
-        return "for each row: log of the sum of exponentials, minus the logit of the right class; then the mean"
+        return "your function returns one number for each example; return their mean"
+    if hint := check_shape(found, (), "return one number"):
+        return hint
+    expected = losses(logits).mean()
+    if not np.isclose(found, expected):
+        hints = [
+            (losses(logits).sum(), "that is the sum over the examples; take the mean"),
+            (-expected, "the sign is wrong: a loss is minus the logarithm of a probability, and never negative"),
+            (expected / 4, "divide by the number of examples, not by the number of examples times classes"),
+        ]
+        default_hint = (
+            "for each row, take the log of the sum of exponentials minus the correct class's logit; then the mean"
+        )
+        return first_match(found, hints, default_hint)
     huge = (logits * 5_000).astype("float32")
     with np.errstate(all="ignore"):
         far = float(student(labels.copy(), huge.copy()))
-    if not np.isclose(far, each(huge.astype(float)).mean(), rtol=1e-4):
-        return f"with logits near 10,000 it gives {far:g}: subtract each row's largest logit before the exponential"
+    if not np.isclose(far, losses(huge.astype(float)).mean(), rtol=1e-4):
+        return f"for logits near 10,000 it gives {far:g}; subtract each row's largest logit before the exponential"
     return None
 
 
 @checker("02.best_confidence")
 def best_confidence(student):
-    """The probability of the right class that minimises the smoothed cross-entropy: its own smoothed label."""
+    """Checks the probability that minimizes the smoothed cross-entropy, which is the smoothed label itself."""
     cases = [(0.2, 4), (0.1, 10), (0.3, 10), (0.0, 7), (0.5, 2)]
     found = [float(student(*case)) for case in cases]
-    hints = {
-        "the right class keeps 1 − ε, and gets its part of what is spread: there are K classes, itself included": [
-            1 - epsilon for epsilon, _ in cases
-        ],
-        "ε is spread over all K classes, the right one included, not over the K − 1 others": [
-            1 - epsilon + epsilon / (num_classes - 1) for epsilon, num_classes in cases
-        ],
-        "that is what a wrong class gets": [epsilon / num_classes for epsilon, num_classes in cases],
-    }
-    if np.allclose(found, [1 - epsilon + epsilon / num_classes for epsilon, num_classes in cases], atol=1e-6):
+    epsilon, num_classes = np.array(cases).T
+    if np.allclose(found, 1 - epsilon + epsilon / num_classes, atol=1e-6):
         return None
-    for hint, wrong in hints.items():
-        if np.allclose(found, wrong, atol=1e-6):
-            return hint
-    return f"for ε = 0.2 and K = 4 the lowest point of the curve is at 0.85; yours says {found[0]:g}"
+    hints = [
+        (1 - epsilon, "ε is spread over all K classes, so the correct class also gets ε/K"),
+        (1 - epsilon + epsilon / (num_classes - 1), "ε is spread over all K classes, not over the K − 1 wrong ones"),
+        (epsilon / num_classes, "that is the smoothed label of a wrong class"),
+    ]
+    default_hint = f"for ε = 0.2 and K = 4, the lowest loss is at 0.85; your function returns {found[0]:g}"
+    return first_match(found, hints, default_hint, atol=1e-6)

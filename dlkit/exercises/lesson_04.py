@@ -4,79 +4,76 @@ from __future__ import annotations
 
 import numpy as np
 
-from dlkit.exercises.helpers import check_number, checker
+from dlkit.exercises.helpers import check_number, check_shape, checker
 
 
 @checker("04.two_momentum_steps")
 def two_momentum_steps(answer):
-    """f(w) = w^2 from 1 with m = 0, rate 0.1, beta 0.9: w after two steps."""
+    """Checks w after two steps with momentum on f(w) = w^2, from w = 1 and m = 0, rate 0.1, beta 0.9."""
     hints = {
         0.8: "that is one step; take the second from there, with the velocity m = -0.2",
         0.64: "that is plain gradient descent; the second step also has 0.9 of the first one's velocity",
-        0.44: "keep 0.9 of the velocity, not all of it",
-        0.2224: "that is Nesterov's version; plain momentum adds m and nothing else",
-        0.42: "the second gradient is taken where the first step led, at 0.8: it is 1.6",
-        1.54: "the signs: m gets *minus* rate times gradient",
+        0.44: "multiply the velocity by 0.9 before you add the new step",
+        0.2224: "that is Nesterov momentum; plain momentum adds m and nothing else",
+        0.42: "compute the second gradient at w = 0.8, where the first step ended: it is 1.6",
+        1.54: "check the signs: m gets *minus* rate times gradient",
     }
-    return check_number(
-        answer,
-        "after_two_steps",
-        0.46,
-        hints,
-        "first step: m = -0.1·2, w = 1 + m; second: m = 0.9·m - 0.1·2w, w = w + m",
-    )
+    default_hint = "first step: m = -0.1·2, w = 1 + m; second step: m = 0.9·m - 0.1·2w, w = w + m"
+    return check_number(answer, "after_two_steps", 0.46, hints, default_hint)
 
 
 @checker("04.adagrad")
 def adagrad(student):
-    """Five steps on two arrays, each with a memory of its own, as Keras's Adagrad; some gradients are 0."""
+    """Checks five steps of Adagrad on two arrays, each with its own state; some gradients are 0."""
     rng = np.random.default_rng(4)
     for shape in ((3,), (2, 4)):
         gradients = rng.normal(size=(5, *shape))
         gradients[..., 0] = 0  # as for a pixel that is black in all images
         start = rng.normal(size=shape)
-        w, memory, expected, v = start.copy(), {}, start.copy(), 0.1
-        no_start, forgets = start.copy(), start.copy()
+        w, state, expected, v = start.copy(), {}, start.copy(), 0.1
+        from_zero, without_state = start.copy(), start.copy()
         for t, g in enumerate(gradients, start=1):
-            w = student(w, g.copy(), memory, t, 0.3)
-            if np.shape(w) != shape:
-                return f"return the new w, of shape {shape}; this has shape {np.shape(w)}"
+            w = student(w, g.copy(), state, t, 0.3)
+            if hint := check_shape(w, shape, f"return the new w, of shape {shape}"):
+                return hint
             v = v + g**2
             expected = expected - 0.3 * g / np.sqrt(v + 1e-7)
-            no_start = no_start - 0.3 * g / np.sqrt(v - 0.1 + 1e-7)
-            forgets = forgets - 0.3 * g / np.sqrt(0.1 + g**2 + 1e-7)
+            from_zero = from_zero - 0.3 * g / np.sqrt(v - 0.1 + 1e-7)
+            without_state = without_state - 0.3 * g / np.sqrt(0.1 + g**2 + 1e-7)
         if np.isnan(w).any():
-            return "nan: a weight whose gradient was always 0 stays where it is; 0.1 and epsilon keep √ from being 0"
+            return (
+                "a weight whose gradient was always 0 becomes NaN; the start at 0.1 and epsilon keep the root above 0"
+            )
         if np.allclose(w, 2 * start - expected):
-            return "the sign: the step goes against the gradient"
-        if np.allclose(w, no_start):
-            return 'v starts at 0.1, not at 0: memory.get("v", 0.1)'
-        if np.allclose(w, forgets):
-            return "v is forgotten after each step: keep it in memory, and add to what is there"
+            return "the sign is wrong: the step goes against the gradient"
+        if np.allclose(w, from_zero):
+            return 'v starts at 0.1, not at 0: state.get("v", 0.1)'
+        if np.allclose(w, without_state):
+            return "v is lost after each step: store it in `state`, and add to the stored value"
         if not np.allclose(w, expected):
-            return "v = v + g², kept in memory and starting at 0.1; then w − rate·g/√(v + 1e-7)"
+            return "compute v = v + g², starting at 0.1 and stored in `state`; then return w − rate·g/√(v + 1e-7)"
         if np.asarray(w).dtype == float and np.abs(w - expected).max() > 1e-9:
-            return "right to six digits; epsilon, 1e-7, is added to v, under the root"
+            return "this is correct to six digits only; add epsilon, 1e-7, to v under the root"
     return None
 
 
 @checker("04.largest_rates")
 def largest_rates(answer):
-    """{curvature: largest stable rate} of momentum 0.9: 2 (1 + beta) / curvature."""
+    """Checks {curvature: largest stable rate} for momentum 0.9, which is 2 (1 + beta) / curvature."""
     if not isinstance(answer, dict):
-        return "give a dictionary from λ to the largest rate that still comes down, such as {1.0: 2.5}"
+        return "give a dictionary from λ to the largest rate that still converges, such as {1.0: 2.5}"
     measured = {float(curvature): float(rate) for curvature, rate in answer.items()}
     if len(measured) < 3:
-        return f"{len(measured)} curvature(s) so far; at least three are asked for"
+        return f"measure at least three curvatures; you have {len(measured)}"
     if outside := [curvature for curvature in measured if not 0.5 <= curvature <= 50]:
         return f"λ = {outside[0]:g} is not between 0.5 and 50"
     for curvature, rate in measured.items():
         if abs(rate * curvature / 2 - 1) < 0.03:
             return (
-                f"λ = {curvature:g}: {rate:g} is 2/λ, plain gradient descent's; momentum can bear more. Try larger ones"
+                f"λ = {curvature:g}: {rate:g} is the bound 2/λ of plain gradient descent; momentum allows larger rates"
             )
         if rate * curvature < 3.8 * 0.979:
-            return f"λ = {curvature:g}: with a little more than {rate:g} it still comes down; try larger rates"
+            return f"λ = {curvature:g}: a rate slightly larger than {rate:g} still converges; try larger rates"
         if rate * curvature > 3.8 * 1.021:
-            return f"λ = {curvature:g}: with {rate:g} it does not come down any more"
+            return f"λ = {curvature:g}: momentum does not converge with rate {rate:g}; try smaller rates"
     return None

@@ -7,38 +7,33 @@ from itertools import pairwise
 import keras
 import numpy as np
 
-from dlkit.exercises.helpers import check_number, checker
+from dlkit.exercises.helpers import check_accuracies, check_number, check_shape, checker
 
 
 @checker("05.count_parameters")
 def count_parameters(answer):
-    """784-100-50-10, weights and biases: 84,060."""
+    """Checks the number of weights and biases of a network 784-100-50-10."""
     hints = {
-        784 * 100 + 100 * 50 + 50 * 10: "each unit also has a bias: 160 of them in all",
+        784 * 100 + 100 * 50 + 50 * 10: "each unit also has a bias, which makes 160 biases",
         784 * 100 + 100 * 50 + 50 * 10 + 784 + 160: "the pixels are inputs, not units; they have no bias",
         28 * 100 + 100 + 5050 + 510: "an image has 28 · 28 = 784 pixels",
         784 * 100 + 100 + 5050: "the last layer, from 50 units to 10 logits, is missing",
     }
-    return check_number(
-        answer,
-        "parameters",
-        84_060,
-        hints,
-        "for each layer: inputs times units, plus one bias for each unit; then the sum",
-    )
+    default_hint = "for each layer, compute inputs times units, plus one bias for each unit; then add up the layers"
+    return check_number(answer, "parameters", 84_060, hints, default_hint)
 
 
 def _ways_to_clip(gradients, limit):
-    """The right way under None, wrong ones under their hints."""
+    """The correctly clipped gradients under None, and wrong ones under their hints."""
     norm = np.sqrt(sum(np.sum(g**2) for g in gradients))
     return {
         None: [np.clip(g, -limit, limit) for g in gradients],
         "the gradients are not clipped: tf.clip_by_value(gradient, -limit, limit) for each of them": gradients,
-        "that clips the length of all gradients together; here every single number is clipped": [
+        "that clips the norm of all gradients together; clip every single number instead": [
             g * min(1, limit / norm) for g in gradients
         ],
-        "large *positive* numbers are clipped, but not the negative ones": [np.minimum(g, limit) for g in gradients],
-        "the sign: the step climbs; optimizer.apply takes the gradients as they are": [
+        "you clip large *positive* numbers, but not the negative ones": [np.minimum(g, limit) for g in gradients],
+        "the sign is wrong: the step goes uphill; give optimizer.apply the gradients without a minus": [
             -np.clip(g, -limit, limit) for g in gradients
         ],
     }
@@ -46,7 +41,7 @@ def _ways_to_clip(gradients, limit):
 
 @checker("05.clipped_step")
 def clipped_step(student):
-    """One SGD step on a linear network whose gradients are known, with a tight and with a loose limit."""
+    """Checks one SGD step with a tight and with a loose limit, and a step of a network with batch normalization."""
     rng = np.random.default_rng(5)
     x, y = rng.normal(size=(8, 3)).astype("float32"), 5 * rng.normal(size=(8, 1)).astype("float32")
     for limit in (0.5, 1e6):
@@ -57,28 +52,26 @@ def clipped_step(student):
         gradients = [2 * x.T @ error / 8, 2 * error.mean(axis=0)]
         returned = student(network, keras.losses.MeanSquaredError(), keras.optimizers.SGD(0.1), x, y, limit)
         found = network.get_weights()
-        if returned is None:
-            return "return the loss"
-        if np.shape(returned) != ():
-            return f"return the loss, one number; this has shape {np.shape(returned)}"
+        if hint := check_shape(returned, (), "return the loss, one number"):
+            return hint
         if all(np.array_equal(new, old) for new, old in zip(found, (W, b), strict=True)):
-            return "the weights did not move: optimizer.apply(gradients, network.trainable_variables)"
+            return "the weights did not change: call optimizer.apply(gradients, network.trainable_variables)"
         variants = _ways_to_clip(gradients, limit)
         steps = {
             hint: all(np.allclose(n, o - 0.1 * g, atol=1e-5) for n, o, g in zip(found, (W, b), used, strict=True))
             for hint, used in variants.items()
         }
         if not any(steps.values()):
-            return "the weights are not where one SGD step with clipped gradients leads"
+            return "the new weights are not those of one SGD step with clipped gradients"
         if hint := next(hint for hint, fits in steps.items() if fits):
             return hint
         if not np.isclose(float(returned), before, rtol=1e-4):
-            return f"the loss before the step was {before:.4f}; yours is {float(returned):.4f}"
-    return _in_training_mode(student, x, (y > 0).astype("float32"))
+            return f"the loss before the step was {before:.4f}; your function returns {float(returned):.4f}"
+    return _check_training_mode(student, x, (y > 0).astype("float32"))
 
 
-def _in_training_mode(student, x, y):
-    """A step of a network with batch normalization, which trains in another way than it predicts."""
+def _check_training_mode(student, x, y):
+    """Checks a step of a network with batch normalization, which differs between training and inference."""
     network = keras.Sequential([keras.Input((3,)), keras.layers.BatchNormalization(), keras.layers.Dense(1)])
     W = network.get_weights()[4]  # after gamma, beta, moving mean and moving variance; the biases are 0
 
@@ -91,24 +84,24 @@ def _in_training_mode(student, x, y):
     if np.isclose(found, loss(trained, y), rtol=1e-4):
         return "a loss function takes the targets first, then the network's outputs"
     if np.isclose(found, loss(y, x / np.sqrt(1 + 1e-3) @ W), rtol=1e-4) or not np.any(network.get_weights()[2]):
-        return "call network(x, training=True), or layers such as batch normalization and dropout do not train"
+        return "call network(x, training=True), since batch normalization and dropout depend on the mode"
     if not np.isclose(found, loss(y, trained), rtol=1e-4):
-        return "right for a linear network and squared errors only; use the network and the loss function given"
+        return "this is correct for a linear network with squared errors only; use the given network and loss function"
     return None
 
 
 @checker("05.shifted_digits")
 def shifted_digits(answer):
-    """{shift in pixels: test accuracy}: an MLP loses, and the more the further."""
+    """Checks {shift in pixels: test accuracy}: the accuracy of an MLP falls as the shift grows."""
     if not isinstance(answer, dict) or not set(range(5)) <= set(answer):
         return "give a dictionary with the shifts 0, 1, 2, 3 and 4, such as {0: 0.95, 1: …}"
     measured = [float(answer[shift]) for shift in range(5)]
-    if any(not 0 <= value <= 1 for value in measured):
-        return "accuracies lie between 0 and 1; these look like percentages"
+    if hint := check_accuracies(measured):
+        return hint
     if measured[0] < 0.85:
-        return f"without a shift it reads {measured[0]:.0%} only; train the network as in the lesson"
+        return f"without a shift, the accuracy is only {measured[0]:.0%}; train the network as in the lesson"
     if measured[4] > measured[0] - 0.1:
-        return "four pixels cost the MLP more. Shift the test images only, along axis 2, and train on none of them"
+        return "a shift of four pixels costs more. Shift the test images only, along axis 2, and do not train on them"
     if any(further > nearer + 0.02 for nearer, further in pairwise(measured)):  # a pixel may gain a little by chance
-        return "a longer shift should cost more; look again at which accuracy belongs to which shift"
+        return "a longer shift should cost more; check which accuracy belongs to which shift"
     return None

@@ -5,21 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from dlkit import data
-from dlkit.exercises.helpers import check_number, checker
+from dlkit.exercises.helpers import check_number, check_shape, checker, first_match
 
 _MISTAKES = {"A": "labels mixed up", "B": "softmax twice", "C": "rate too large", "D": "zero weights"}
 
 
 def broken_trainings(epochs=30, seed=8):
-    """Trains a network 64-32-10 on scikit-learn's digits four times, each time with another mistake.
+    """Trains a network 64-32-10 on scikit-learn's digits four times, each time with a different mistake.
 
     Args:
-        epochs: passes over 1,000 images.
-        seed: of starting weights, batches and mistakes.
+        epochs: Integer, number of passes over the 1,000 training images. Defaults to 30.
+        seed: Integer, seed of the initial weights, the batches and the mistakes. Defaults to 8.
 
     Returns:
-        {"A": {"training": losses, "validation": losses}, ...}; a loss is the one that the script itself reports, the
-        mean cross-entropy after each epoch.
+        Dictionary {"A": {"training": losses, "validation": losses}, ...}. The losses are lists of floats, the mean
+        cross-entropy after each epoch as the script with the mistake reports it.
     """
     images, labels = data.load("digits").train
     x = images.reshape(len(images), -1) / 255
@@ -34,14 +34,14 @@ def _train(x, labels, mistake, epochs, seed):
     W1, W2 = scale * rng.normal(size=(64, 32)) * np.sqrt(2 / 64), scale * rng.normal(size=(32, 10)) * np.sqrt(2 / 32)
     weights = [W1, np.zeros(32), W2, np.zeros(10)]
     train_y = rng.permutation(labels[:1000]) if mistake == "labels mixed up" else labels[:1000]
-    parts = {"training": (x[:1000], train_y), "validation": (x[1000:], labels[1000:])}
-    curves = {name: [] for name in parts}
+    splits = {"training": (x[:1000], train_y), "validation": (x[1000:], labels[1000:])}
+    curves = {name: [] for name in splits}
     for _ in range(epochs):
         for rows in np.array_split(rng.permutation(1000), 40):
             _, gradients = _loss_and_gradients(x[rows], train_y[rows], weights, twice)
             weights = [w - rate * g for w, g in zip(weights, gradients, strict=True)]
-        for name, part in parts.items():
-            curves[name].append(_loss_and_gradients(*part, weights, twice)[0])
+        for name, split in splits.items():
+            curves[name].append(_loss_and_gradients(*split, weights, twice)[0])
     return curves
 
 
@@ -54,72 +54,73 @@ def _loss_and_gradients(x, y, weights, twice):
     W1, b1, W2, b2 = weights
     hidden = np.maximum(0, x @ W1 + b1)
     logits = hidden @ W2 + b2
-    first = _softmax(logits)
-    probs = _softmax(first) if twice else first
+    inner_probs = _softmax(logits)
+    probs = _softmax(inner_probs) if twice else inner_probs
     loss = -np.log(probs[np.arange(len(y)), y] + 1e-12).mean()
     d_logits = (probs - np.eye(10)[y]) / len(y)
     if twice:  # back through the inner softmax
-        d_logits = first * (d_logits - np.sum(d_logits * first, axis=1, keepdims=True))
+        d_logits = inner_probs * (d_logits - np.sum(d_logits * inner_probs, axis=1, keepdims=True))
     d_hidden = (d_logits @ W2.T) * (hidden > 0)
     return loss, (x.T @ d_hidden, d_hidden.sum(0), hidden.T @ d_logits, d_logits.sum(0))
 
 
 @checker("08.he_deviation")
 def he_deviation(answer):
-    """200 inputs: the root of 2/200 = 0.1."""
+    """Checks the standard deviation of He's rule for 200 inputs, the square root of 2/200 = 0.1."""
     hints = {
-        0.01: "that is the variance, 2/n; the standard deviation is its root",
-        np.sqrt(2 / 250): "that is Glorot's rule; He's looks at the inputs only",
-        np.sqrt(2 / 50): "the inputs count, not the outputs: each sum has 200 terms",
-        np.sqrt(1 / 200): "ReLU throws half of the signal away; a factor 2 makes up for it",
+        0.01: "that is the variance, 2/n; the standard deviation is its square root",
+        np.sqrt(2 / 250): "that is Glorot's rule; He's rule depends on the number of inputs only",
+        np.sqrt(2 / 50): "use the number of inputs, not of outputs: each sum has 200 terms",
+        np.sqrt(1 / 200): "ReLU sets half of the signal to zero; a factor 2 compensates for that",
     }
-    return check_number(answer, "deviation", 0.1, hints, "s = √(2/n), with n the number of inputs", tolerance=5e-4)
+    return check_number(
+        answer, "std", 0.1, hints, "compute s = √(2/n), where n is the number of inputs", tolerance=5e-4
+    )
 
 
 @checker("08.skip_layer_gradient")
 def skip_layer_gradient(student):
-    """Gradients of y = x + relu(x) W."""
+    """Checks the gradients of y = x + relu(x) W."""
     rng = np.random.default_rng(8)
     x, W, dy = rng.normal(size=(5, 3)), rng.normal(size=(3, 3)), rng.normal(size=(5, 3))
-    x[0] = 0  # as after another ReLU
+    x[0] = 0  # zeros, as after another ReLU
     returned = student(x.copy(), W.copy(), dy.copy())
     if not isinstance(returned, (tuple, list)) or len(returned) != 2:
         return "return two arrays: dx, dW"
     dx, dW = (np.asarray(array, dtype=float) for array in returned)
     for name, found, value in (("dx", dx, x), ("dW", dW, W)):
-        if found.shape != value.shape:
-            return f"{name} has shape {found.shape}, but what it is the gradient of has shape {value.shape}"
-    through = (dy @ W.T) * (x > 0)
-    if np.allclose(dW, x.T @ dy):
-        return "W meets max(0, x), not x: dW = max(0, x)ᵀ dy"
-    if not np.allclose(dW, np.maximum(0, x).T @ dy):
-        return "dW is that of a dense layer with the input max(0, x)"
-    hints = {
-        "the skip has a gradient too: dy goes straight to x, and is added": through,
-        "that is the skip's part alone; the other path goes through W and the ReLU": dy,
-        "the slope of ReLU is missing: where x is negative, nothing comes back through W": dy + dy @ W.T,
-        "W is to be transposed on the way back": dy + (dy @ W) * (x > 0),
-        "where x is exactly 0, the gradient of ReLU is 0: x > 0, not x >= 0": dy + (dy @ W.T) * (x >= 0),
-        "ReLU's mask belongs to the path through W only; the skip passes everything": (dy + dy @ W.T) * (x > 0),
-    }
-    for hint, wrong in hints.items():
-        if np.allclose(dx, wrong):
+        if hint := check_shape(found, value.shape, f"{name} must have the shape {value.shape} of {name[1:]}"):
             return hint
-    return None if np.allclose(dx, dy + through) else "two paths lead to x: add dy and (dy Wᵀ) ⊙ [x > 0]"
+    through_layer = (dy @ W.T) * (x > 0)
+    if np.allclose(dW, x.T @ dy):
+        return "W is multiplied by max(0, x), not by x: dW = max(0, x)ᵀ dy"
+    if not np.allclose(dW, np.maximum(0, x).T @ dy):
+        return "dW is the gradient of a dense layer whose input is max(0, x)"
+    if np.allclose(dx, dy + through_layer):
+        return None
+    hints = [
+        (through_layer, "the skip connection has a gradient too: add dy, which reaches x directly"),
+        (dy, "that is the gradient of the skip connection alone; add that of the path through W and the ReLU"),
+        (dy + dy @ W.T, "the derivative of ReLU is missing: where x is negative, no gradient passes through W"),
+        (dy + (dy @ W) * (x > 0), "W has to be transposed in the backward pass"),
+        (dy + (dy @ W.T) * (x >= 0), "where x is exactly 0, the gradient of ReLU is 0: use x > 0, not x >= 0"),
+        ((dy + dy @ W.T) * (x > 0), "the mask of ReLU applies to the path through W only, not to the skip connection"),
+    ]
+    return first_match(dx, hints, "two paths lead to x: add dy and (dy Wᵀ) ⊙ [x > 0]")
 
 
 @checker("08.diagnoses")
 def diagnoses(answer):
-    """{"A": cause, ...} of `broken_trainings`."""
+    """Checks {"A": cause, ...} of `broken_trainings`."""
     if not isinstance(answer, dict) or not set(_MISTAKES) <= set(answer):
         return 'give a dictionary with A, B, C and D, such as {"A": "rate too large", ...}'
     if unknown := [answer[k] for k in _MISTAKES if answer[k] not in _MISTAKES.values()]:
-        return f"{unknown[0]!r} is none of the four: {', '.join(sorted(_MISTAKES.values()))}"
+        return f"{unknown[0]!r} is not one of the four: {', '.join(sorted(_MISTAKES.values()))}"
     hints = {
-        "zero weights": "one curve does not move at all: which mistake lets no gradient through?",
-        "rate too large": "one curve jumps about, far above log 10 = 2.3, where knowing nothing would leave it",
-        "softmax twice": "one pair falls together and hangs above 1.46 (lesson 02)",
-        "labels mixed up": "in one pair the two part: the training loss falls, the validation loss climbs above 2.3",
+        "zero weights": "one loss does not change at all: which mistake makes all gradients zero?",
+        "rate too large": "one loss jumps up and down far above log 10 = 2.3, the loss of equal probabilities",
+        "softmax twice": "two losses fall together, but stay above 1.46; lesson 02 explains this number",
+        "labels mixed up": "two losses diverge: the training loss falls while the validation loss rises above 2.3",
     }
     for letter, mistake in sorted(_MISTAKES.items(), key=lambda item: list(hints).index(item[1])):
         if answer[letter] != mistake:

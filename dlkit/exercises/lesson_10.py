@@ -9,65 +9,69 @@ from dlkit.exercises.helpers import checker
 
 @checker("10.order_of_steps")
 def order_of_steps(answer):
-    """read, cache, shuffle, batch, augment, enlarge, prefetch; each wrong pair says what it would do."""
-    words = ("augment", "batch", "cache", "enlarge", "prefetch", "read", "shuffle")
+    """read, cache, shuffle, batch, augment, resize, prefetch; the hint says what a wrong order would do."""
+    words = ("augment", "batch", "cache", "prefetch", "read", "resize", "shuffle")
     answer = answer.tolist() if isinstance(answer, np.ndarray) else answer
     if not isinstance(answer, (list, tuple)) or sorted(map(str, answer)) != sorted(words):
         return f"give a list of these seven words, each once: {', '.join(words)}"
-    place = {word: list(answer).index(word) for word in words}
+    position = {word: list(answer).index(word) for word in words}
     rules = [  # the first must come before the second, or else
         ("read", "cache", "there is nothing to cache before the files are read"),
-        ("cache", "augment", "the cache would keep the first epoch's augmented images for ever"),
-        ("cache", "shuffle", "the cache would keep the first epoch's order for ever"),
-        ("cache", "enlarge", "the cache would keep enlarged images, which need many times the memory"),
-        ("shuffle", "batch", "whole batches would be shuffled, and the same images would always come together"),
+        (
+            "cache",
+            "augment",
+            "the cache would store the first epoch's augmented images and repeat them in every epoch",
+        ),
+        ("cache", "shuffle", "the cache would store the first epoch's order and repeat it in every epoch"),
+        ("cache", "resize", "the cache would store resized images, which need many times the memory"),
+        ("shuffle", "batch", "complete batches would be shuffled, and the same images would always be in one batch"),
         ("cache", "batch", "shuffling needs single images, so what is cached should be single images too"),
-        ("batch", "augment", "images would be augmented one by one; a whole batch at once is faster"),
-        ("augment", "enlarge", "augmenting enlarged images is many times the work"),
+        ("batch", "augment", "images would be augmented one by one; a complete batch at once is faster"),
+        ("augment", "resize", "augmenting resized images is many times the work"),
     ]
     for first, second, consequence in rules:
-        if place[first] > place[second]:
+        if position[first] > position[second]:
             return f"{second} comes before {first} here: {consequence}"
-    if place["prefetch"] != 6:
+    if position["prefetch"] != 6:
         return "prefetch hands finished batches to the network, so it comes last"
-    return None if place["read"] == 0 else "nothing can happen before the files are read"
+    return None if position["read"] == 0 else "nothing can happen before the files are read"
 
 
 @checker("10.stratified_split")
 def stratified_split(student):
-    """Two arrays of rows: disjoint, complete, the same share of every class, drawn at random."""
+    """Two arrays of indices: disjoint, complete, with the same fraction of every class, drawn at random."""
     labels = np.repeat([0, 1, 2], [60, 30, 10])[np.random.default_rng(1).permutation(100)]
     returned = student(labels.copy(), 0.23, np.random.default_rng(0))
     if not isinstance(returned, (tuple, list)) or len(returned) != 2:
-        return "return two arrays of row numbers: for training, for validation"
+        return "return two arrays of indices: for training and for validation"
     train, val = (np.asarray(rows) for rows in returned)
     if not all(rows.ndim == 1 and np.issubdtype(rows.dtype, np.integer) for rows in (train, val)):
-        return f"expected two one-dimensional arrays of whole numbers; these are {train.dtype} and {val.dtype}"
+        return f"expected two one-dimensional arrays of integers; these are {train.dtype} and {val.dtype}"
     if shared := set(train.tolist()) & set(val.tolist()):
-        return f"a leak: {len(shared)} images are in both parts"
+        return f"a leak: {len(shared)} images are in both splits"
     both = np.sort(np.concatenate([train, val]))
     if len(both) and (both[0] < 0 or both[-1] > 99 or len(set(both.tolist())) < len(both)):
-        return "row numbers are drawn twice or do not exist; each of the 100 rows belongs to one part, once"
+        return "indices are drawn twice or do not exist; each of the 100 images belongs to one split, once"
     if len(both) != 100:
-        return f"{100 - len(both)} of 100 images are in neither part"
+        return f"{100 - len(both)} of 100 images are in neither split"
     counts = np.bincount(labels[val], minlength=3)
     if counts.sum() == 77:
-        return "the two parts are exchanged: first the rows for training, then those for validation"
+        return "the two arrays are exchanged: first the indices for training, then those for validation"
     if counts.tolist() != [14, 7, 2]:
-        return f"23 % of 60, 30 and 10 images are 13.8, 6.9 and 2.3, so 14, 7 and 2; validation has {counts.tolist()}"
+        return f"23% of 60, 30 and 10 images are 13.8, 6.9 and 2.3, so 14, 7 and 2; validation has {counts.tolist()}"
     third = np.asarray(student(np.repeat([4, 9], [3, 5]), 1 / 3, np.random.default_rng(0))[1])
     if sorted(np.repeat([4, 9], [3, 5])[third].tolist()) != [4, 9, 9]:
-        return "right for classes 0, 1, 2; for 3 images of class 4 and 5 of class 9 a third is 1 and 2"
+        return "correct for classes 0, 1, 2; for 3 images of class 4 and 5 of class 9 a third is 1 and 2"
     return _wrong_draws(lambda seed: student(labels.copy(), 0.23, np.random.default_rng(seed))[1])
 
 
 def _wrong_draws(validation_rows):
-    """A hint when the rows do not come from the generator, or some of 100 rows can never be drawn; else None."""
+    """A hint when the indices do not come from the generator, or some of 100 rows can never be drawn; else None."""
     draws = [frozenset(np.asarray(validation_rows(seed)).tolist()) for seed in range(100)]
     if frozenset(np.asarray(validation_rows(0)).tolist()) != draws[0]:
-        return "the same generator gives other rows; draw all of them with `rng`"
+        return "the same generator gives other indices; draw all of them with `rng`"
     if len(set(draws)) < 100:
-        return "another generator gives the same rows; draw them with `rng`"
+        return "another generator gives the same indices; draw them with `rng`"
     if left := 100 - len(frozenset().union(*draws)):
         return f"in 100 splits {left} of the 100 images are never drawn for validation; each may be"
     return None
@@ -75,7 +79,7 @@ def _wrong_draws(validation_rows):
 
 @checker("10.repaired_datasets")
 def repaired_datasets(student):
-    """Every image carries its own number as label, so that a wrong pair shows at once."""
+    """Datasets of images whose label is their own index, so that every wrong pair is found."""
     labels = np.arange(1300)
     images = np.broadcast_to(labels[:, None, None], (1300, 2, 2)).copy()
     returned = student(images, labels)
@@ -103,13 +107,13 @@ def _gather(dataset):
 
 
 def _wrong_order(labels, next_epoch):
-    """A hint when 0 to 999 are not well shuffled, or not anew in each epoch; else None."""
+    """A hint when 0 to 999 are not well shuffled, or not again in each epoch; else None."""
     if (labels == np.arange(1000)).all():
-        return "the pairs are right, but training is not shuffled any more"
+        return "the pairs are correct, but the training images are not shuffled any more"
     if np.abs(labels - np.arange(1000)).mean() < 150:  # 333 with a buffer of 1,000
-        return "the images hardly move: shuffle with a buffer as large as the training set"
+        return "the images are hardly shuffled: use a buffer as large as the training set"
     if np.mean(np.abs(np.diff(labels)) == 1) > 0.2:
-        return "whole batches are shuffled, and the same images always come together: shuffle before batching"
+        return "complete batches are shuffled, and the same images are always in one batch: shuffle before batching"
     if np.array_equal(next_epoch(), labels):
-        return "the second epoch comes in the order of the first; shuffle anew in each epoch"
+        return "the second epoch has the order of the first; shuffle again in each epoch"
     return None

@@ -4,39 +4,37 @@ from __future__ import annotations
 
 import numpy as np
 
-from dlkit.exercises.helpers import check_number, checker
+from dlkit.exercises.helpers import check_accuracies, check_keys, check_number, check_shape, checker
 
 
-@checker("11.multiply_adds")
-def multiply_adds(answer):
+@checker("11.count_macs")
+def count_macs(answer):
     """Multiply-adds of a 3x3 convolution from 32 to 64 channels, output 13 x 13, for one image."""
-    right = 13 * 13 * 64 * 3 * 3 * 32
+    expected = 13 * 13 * 64 * 3 * 3 * 32
     hints = {
-        3 * 3 * 32 * 64: "those are the weights; each is used once for every place of the output",
+        3 * 3 * 32 * 64: "those are the weights; each is used once at every position of the output",
         13 * 13 * 64 * 9: "each output sums over all 32 input channels too",
         13 * 13 * 9 * 32: "that is one output channel; there are 64",
         15 * 15 * 64 * 9 * 32: "without padding the kernel fits 13 times each way, not 15",
-        2 * right: "a multiplication and the addition that follows count as one multiply-add here",
-        right + 64 * 13 * 13: "additions of the bias are not counted",
+        2 * expected: "a multiplication and the addition that follows count as one multiply-add here",
+        expected + 64 * 13 * 13: "additions of the bias are not counted",
     }
-    otherwise = "places of the output (13·13) × output channels × kernel (3·3) × input channels"
-    return check_number(answer, "multiply_adds", right, hints, otherwise)
+    default_hint = "positions of the output (13·13) × output channels × kernel (3·3) × input channels"
+    return check_number(answer, "macs", expected, hints, default_hint)
 
 
 @checker("11.cutout")
 def cutout(student):
-    """Zeroes one square of each image, somewhere else in each, and leaves the given array alone."""
+    """Sets a square of each image to zero, at a random position, in a copy of the array."""
     images = np.full((64, 16, 16, 3), 200, "uint8")
     images[:, :, :, 1] = np.arange(1, 17, dtype="uint8")[None, :, None]
     before = images.copy()
     result = student(images, 6, np.random.default_rng(0))
-    if result is None:
-        return "your function returns nothing; is the `return` missing?"
+    if hint := check_shape(result, images.shape, f"return an array of the shape of the images, {images.shape}"):
+        return hint
     result = np.asarray(result)
-    if result.shape != images.shape:
-        return f"the result has shape {result.shape}, expected {images.shape}"
     if not np.array_equal(images, before):
-        return "the images that came in were changed; work on a copy, they are needed again in the next epoch"
+        return "the given images were changed; work on a copy, since they are needed again in the next epoch"
     if result.dtype != images.dtype:
         return f"the result is {result.dtype}, the images are {images.dtype}; keep their type"
     zero = result == 0
@@ -47,7 +45,7 @@ def cutout(student):
     hole = zero.all(axis=-1)
     if not np.array_equal(result[~hole], images[~hole]):
         return "pixels outside the square were changed"
-    return _wrong_squares(hole, 6) or _wrong_places(student)
+    return _wrong_squares(hole, 6) or _wrong_positions(student)
 
 
 def _wrong_squares(hole, size):
@@ -63,11 +61,11 @@ def _wrong_squares(hole, size):
     if min(counts) != size**2:
         return f"a hole has only {min(counts)} pixels: the square must lie inside the image, and touch its edge at most"
     if len({tuple(np.argwhere(image)[0]) for image in hole}) == 1:
-        return "every image has its hole at the same place; draw a place for each image"
+        return "every image has its hole at the same position; draw a position for each image"
     return None
 
 
-def _wrong_places(student):
+def _wrong_positions(student):
     """A hint unless `rng` draws all 6 x 4 positions of squares of 3 x 3 in 8 x 6 pixels; else None."""
     images = np.full((600, 8, 6, 1), 7, "uint8")
 
@@ -75,14 +73,14 @@ def _wrong_places(student):
         hole = (np.asarray(student(images.copy(), 3, np.random.default_rng(seed))) == 0)[..., 0]
         return _wrong_squares(hole, 3), [tuple(np.argwhere(image)[0].tolist()) for image in hole]
 
-    hint, places = draw(0)
+    hint, positions = draw(0)
     if hint:
         return f"for images of 8 x 6 pixels and size 3: {hint}"
-    if draw(0)[1] != places:
+    if draw(0)[1] != positions:
         return "the same generator gives other positions; draw them with `rng`"
-    if draw(1)[1] == places:
+    if draw(1)[1] == positions:
         return "another generator gives the same positions; draw them with `rng`"
-    missing = {(row, column) for row in range(6) for column in range(4)} - set(places)
+    missing = {(row, column) for row in range(6) for column in range(4)} - set(positions)
     if missing:
         return f"of 24 positions in 8 x 6 pixels {len(missing)} never occur, such as {min(missing)}; any that fits may"
     if np.any(student(images[:1, :4, :4].copy(), 4, np.random.default_rng(0))):
@@ -93,14 +91,14 @@ def _wrong_places(student):
 @checker("11.five_points")
 def five_points(measured):
     """The student's experiment: {"before": (accuracy, seconds), "after": (accuracy, seconds)} on validation images."""
-    if not isinstance(measured, dict) or set(measured) != {"before", "after"}:
-        return 'give {"before": (accuracy, seconds), "after": (accuracy, seconds)}'
+    if hint := check_keys(measured, dict.fromkeys(("before", "after"), "(accuracy, seconds)")):
+        return hint
     try:
         (before, _), (after, seconds) = ((float(a), float(s)) for a, s in (measured["before"], measured["after"]))
     except (TypeError, ValueError):
         return "each entry is a pair of numbers: (accuracy, seconds)"
-    if not 0 <= min(before, after) <= max(before, after) <= 1:
-        return "accuracies are shares between 0 and 1, not percentages"
+    if hint := check_accuracies((before, after)):
+        return hint
     if seconds > 60:
         return f"the budget is 60 s of training, this took {seconds:.0f} s; where does the time go?"
     if after - before < 0.05:

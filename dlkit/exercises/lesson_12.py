@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
+from keras import layers
 
-from dlkit.exercises.helpers import check_number, checker
+from dlkit.exercises.helpers import check_accuracies, check_keys, check_number, checker
 
 
 @checker("12.vgg_dense_layer")
@@ -14,18 +16,18 @@ def vgg_dense_layer(answer):
     hints = {
         weights: "those are the weights; each of the 4096 units has a bias too",
         7 * 512 * 4096 + 4096: "the map has 7 rows *and* 7 columns",
-        7 * 7 * 4096 + 4096: "there are 512 numbers at each of the 7 · 7 places",
-        512 * 4096 + 4096: "flattening keeps all 7 · 7 places; a mean over the image would leave 512",
+        7 * 7 * 4096 + 4096: "there are 512 values at each of the 7 · 7 positions",
+        512 * 4096 + 4096: "flattening keeps all 7 · 7 positions; a mean over the image would leave 512",
         4096 * 4096 + 4096: "that is the second dense layer",
-        138_357_544: "that is the whole network",
+        138_357_544: "that is the complete network",
     }
-    otherwise = "inputs (7 · 7 · 512) times units (4096), plus a bias for each unit"
-    return check_number(answer, "first_dense_layer", weights + 4096, hints, otherwise)
+    default_hint = "inputs (7 · 7 · 512) times units (4096), plus a bias for each unit"
+    return check_number(answer, "first_dense_layer", weights + 4096, hints, default_hint)
 
 
 @checker("12.bottleneck_block")
 def bottleneck_block(student):
-    """Models with the student's block at two sizes: their layers, then their numbers."""
+    """Models with the student's block at two sizes: first their layers, then their outputs."""
     for shape, width in (((6, 6, 8), 4), ((5, 7, 9), 2)):
         if hint := _wrong_block(student, shape, width):
             return hint
@@ -33,8 +35,6 @@ def bottleneck_block(student):
 
 
 def _wrong_block(student, shape, width):
-    import keras
-
     channels = shape[-1]
     inputs = keras.Input(shape)
     outputs = student(inputs, width)
@@ -43,29 +43,29 @@ def _wrong_block(student, shape, width):
     if outputs.shape != inputs.shape:
         return f"from shape {inputs.shape} the block should lead to the same shape; this one leads to {outputs.shape}"
     model = None if outputs is inputs else keras.Model(inputs, outputs)
-    layers = list(_layers(model)) if model else []
-    convolutions = [layer for layer in layers if isinstance(layer, keras.layers.Conv2D)]
+    found_layers = list(_flatten(model)) if model else []
+    convolutions = [layer for layer in found_layers if isinstance(layer, layers.Conv2D)]
     found = [(layer.kernel_size[0], layer.filters) for layer in convolutions]
-    wanted = [(1, width), (3, width), (1, channels)]
-    if found != wanted:
-        told = f"expected kernels and channels {', '.join(map(str, wanted))} for width {width}"
-        return f"{told} and {channels} channels in x; found {found}"
+    expected = [(1, width), (3, width), (1, channels)]
+    if found != expected:
+        message = f"expected kernels and channels {', '.join(map(str, expected))} for width {width}"
+        return f"{message} and {channels} channels in x; found {found}"
     if any(layer.use_bias for layer in convolutions):
-        return "the convolutions have biases; the normalisation after each has its own, so use_bias=False"
-    count = sum(isinstance(layer, keras.layers.BatchNormalization) for layer in layers)
+        return "the convolutions have biases; the normalization after each has its own, so use_bias=False"
+    count = sum(isinstance(layer, layers.BatchNormalization) for layer in found_layers)
     if count != 3:
-        return f"batch normalisation follows each of the three convolutions; found {count}"
-    return _wrong_numbers(model, shape, width)
+        return f"batch normalization follows each of the three convolutions; found {count}"
+    return _wrong_outputs(model, shape, width)
 
 
-def _layers(model):
-    """All layers, those of models inside too."""
+def _flatten(model):
+    """All layers, including those of models inside."""
     for layer in model.layers:
-        yield from _layers(layer) if hasattr(layer, "layers") else [layer]
+        yield from _flatten(layer) if hasattr(layer, "layers") else [layer]
 
 
-def _wrong_numbers(model, shape, width):
-    """Compares with the right block, and with typical wrong ones, under the same random weights."""
+def _wrong_outputs(model, shape, width):
+    """Compares with the correct block, and with typical wrong ones, under the same random weights."""
     rng = np.random.default_rng(0)
     images = rng.normal(size=(2, *shape)).astype("float32")
     weights = [
@@ -82,46 +82,44 @@ def _wrong_numbers(model, shape, width):
         None: {},
         "x is not added to the result of the three convolutions": {"shortcut": False},
         "ReLU is missing after the sum": {"last": False},
-        "ReLU after the last normalisation comes before the sum; it belongs after it": {"last": False, "early": True},
+        "ReLU after the last normalization comes before the sum; it belongs after it": {"last": False, "early": True},
         "ReLU is missing between the convolutions": {"inner": False},
     }
     for hint, options in variants.items():
         if np.allclose(theirs, result(_bottleneck(shape, width, **options)), rtol=1e-4, atol=1e-4):
             return hint
-    return "layers and shapes are right, the numbers are not; is each step applied to the result of the one before?"
+    return "layers and shapes are correct, the outputs are not; is each step applied to the result of the one before?"
 
 
 def _bottleneck(shape, width, *, shortcut=True, last=True, early=False, inner=True):
-    from keras import Input, Model, layers
-
-    x = y = Input(shape)
+    x = y = keras.Input(shape)
     for kernel, channels, activated in ((1, width, inner), (3, width, inner), (1, shape[-1], early)):
         y = layers.Conv2D(channels, kernel, padding="same", use_bias=False)(y)
         y = layers.BatchNormalization()(y)
         y = layers.ReLU()(y) if activated else y
     y = layers.Add()([x, y]) if shortcut else y
-    return Model(x, layers.ReLU()(y) if last else y)
+    return keras.Model(x, layers.ReLU()(y) if last else y)
 
 
 @checker("12.separable_cnn")
 def separable_cnn(measured):
     """The student's experiment; checked for method, since the accuracies are the data's and the seeds'."""
-    if not isinstance(measured, dict) or set(measured) != {"ordinary", "separable"}:
-        return 'give {"ordinary": (multiply_adds, [accuracies]), "separable": (multiply_adds, [accuracies])}'
+    if hint := check_keys(measured, dict.fromkeys(("ordinary", "separable"), "(macs, [accuracies])")):
+        return hint
     try:
-        work = {name: float(entry[0]) for name, entry in measured.items()}
+        macs = {name: float(entry[0]) for name, entry in measured.items()}
         runs = {name: [float(value) for value in entry[1]] for name, entry in measured.items()}
     except (TypeError, ValueError, IndexError, KeyError):
         return "each entry is a pair: the number of multiply-adds, and a list of accuracies"
     for name, values in runs.items():
         if len(values) < 3:
             return f"{name}: {len(values)} run; at least three show the spread"
-        if not all(0 <= value <= 1 for value in values):
-            return "accuracies are shares between 0 and 1, not percentages"
+        if hint := check_accuracies(values):
+            return hint
         if len(set(values)) == 1:
             return f"{name}: all runs have the same accuracy; give each another seed"
-    if work["separable"] >= work["ordinary"]:
+    if macs["separable"] >= macs["ordinary"]:
         return "the separable network should need fewer multiply-adds; are the two entries exchanged?"
-    if work["separable"] > work["ordinary"] / 2:
+    if macs["separable"] > macs["ordinary"] / 2:
         return "less than half of the multiply-adds should be left; are both convolutions replaced?"
     return None

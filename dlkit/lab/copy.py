@@ -1,9 +1,9 @@
 """The copy of the lessons that a student works in.
 
-The lessons in `notebooks/` hold the results of a run, so the answer to a question would stand right below it, and
-whoever works in them changes files that the next update wants to change too. Students therefore work in a copy without
-results. What was written into the copy is recorded by its SHA-256; a file with other content is a student's work and
-is never overwritten.
+The lessons in `notebooks/` hold the outputs of a run, so the answer to a question would stand directly below it, and
+a student who works in them changes files that the next update needs to change too. Students therefore work in a copy
+without outputs. The SHA-256 of every file that is written into the copy is recorded; a file with any other content is
+a student's work and is never overwritten.
 """
 
 from __future__ import annotations
@@ -17,93 +17,95 @@ from pathlib import Path, PurePosixPath
 
 from ipykernel.kernelspec import get_kernel_dict
 
-FIRST = "00_start_here.ipynb"
-STATE = ".lab"  # in the copy: what was copied, JupyterLab's settings and its layout
+FIRST_LESSON = "00_start_here.ipynb"
+STATE_FOLDER = ".lab"  # in the copy: what was copied, JupyterLab's settings and its layout
 _LINK = re.compile(r'(\]\(|src=")([^)"#\s]+)')
 
 
 def update_copy(project, folder):
-    """Copies new lessons, updates those that the student has not touched, and leaves all others alone.
+    """Copies new lessons, updates those that the student has not changed, and leaves all others as they are.
 
     Args:
-        project: path that holds `notebooks/`.
-        folder: path of the copy.
+        project: `Path` of the folder that holds `notebooks/`.
+        folder: `Path` of the copy.
 
     Returns:
-        List of lines that say what was done and what was left.
+        List of strings, lines that report what was done and what was left as it is.
 
     Raises:
-        OSError: when the folder is a file or cannot be written to. Nothing has been changed then.
-        ValueError: when the folder holds the original lessons.
+        OSError: If the folder is a file or cannot be written to. Nothing has been changed then.
+        ValueError: If the folder holds the original lessons.
     """
     _check_folder(project, folder)
-    files = _files(project)
+    files = _files_to_copy(project)
     record = _read_record(folder)
-    new, updated, kept, gone = [], [], [], []
+    new, updated, conflicting, removed = [], [], [], []
     for name, (content, stamp) in files.items():
         path, written = folder / name, record.get(name, {})
-        found = _digest(path.read_bytes()) if path.is_file() else None
-        if path.is_dir() or found not in (None, _digest(content), written.get("written")):
+        found = _sha256(path.read_bytes()) if path.is_file() else None
+        if path.is_dir() or found not in (None, _sha256(content), written.get("written")):
             if written.get("stamp") != stamp:
-                kept.append(name)
+                conflicting.append(name)
             continue
-        if found != _digest(content):
-            _write(folder, name, content)
+        if found != _sha256(content):
+            _write_atomically(folder, name, content)
             (updated if found else new).append(name)
-        record[name] = {"written": _digest(content), "stamp": stamp}
+        record[name] = {"written": _sha256(content), "stamp": stamp}
     for name in sorted(set(record) - set(files)):  # renamed or removed in the curriculum
         path = folder / name
-        if path.is_file() and _digest(path.read_bytes()) == record[name]["written"]:
+        if path.is_file() and _sha256(path.read_bytes()) == record[name]["written"]:
             path.unlink()
         elif path.exists():
-            gone.append(name)
+            removed.append(name)
         del record[name]
-    _write(folder, f"{STATE}/copied.json", json.dumps(record, indent=1).encode())
-    return _report(folder, files, new, updated, kept, gone)
+    _write_atomically(folder, f"{STATE_FOLDER}/copied.json", json.dumps(record, indent=1).encode())
+    return _report(folder, files, new, updated, conflicting, removed)
 
 
 def _check_folder(project, folder):
-    """Raises before anything is written when the copy cannot be made in `folder`."""
+    """Raises an error, before anything is written, when the copy cannot be made in `folder`."""
     originals = (project / "notebooks").resolve()
     if folder.resolve() == project.resolve() or folder.resolve().is_relative_to(originals):
         raise ValueError(f"{folder} holds the original lessons. Name another folder for your copy with --folder.")
     if folder.exists() and not folder.is_dir():
-        raise FileExistsError(f"{folder} is a file, expected a folder. Move it away, or name another with --folder.")
+        raise FileExistsError(
+            f"{folder} is a file, expected a folder. Move it away, or name another folder with --folder."
+        )
     try:
-        (folder / STATE).mkdir(parents=True, exist_ok=True)
-        _write(folder, f"{STATE}/writable", b"")
+        (folder / STATE_FOLDER).mkdir(parents=True, exist_ok=True)
+        _write_atomically(folder, f"{STATE_FOLDER}/writable", b"")
     except OSError as error:
         raise OSError(
             f"{folder} cannot be written to ({error.strerror}). Make it writable, or name another folder with --folder."
         ) from error
 
 
-def _files(project):
-    """What belongs into a copy: {path: (content, stamp)}, where the stamp changes when the lesson itself does.
+def _files_to_copy(project):
+    """The files of a copy: {path: (content, stamp)}, where the stamp changes when the source of the lesson changes.
 
-    Pages that lessons link to, such as the README, come along in `pages/`.
+    Pages that lessons link to, such as the README, are copied to `pages/`.
     """
     files, pages = {}, []
     for path in sorted(project.glob("notebooks/**/[0-9][0-9]_*.ipynb")):
         source = path.relative_to(project)
         if source.parts[1:-1] in ((), ("solutions",)):
-            notebook = _for_students(path, clear=len(source.parts) == 2)
+            notebook = _student_version(path, clear=len(source.parts) == 2)
             for cell in notebook["cells"]:
                 if cell["cell_type"] == "markdown":
-                    cell["source"] = _relinked("".join(cell["source"]), source, project, pages)
-            stamp = _digest(json.dumps([[c["cell_type"], "".join(c["source"])] for c in notebook["cells"]]).encode())
+                    cell["source"] = _rewrite_links("".join(cell["source"]), source, project, pages)
+            stamp = _sha256(json.dumps([[c["cell_type"], "".join(c["source"])] for c in notebook["cells"]]).encode())
             content = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
-            files[_place(source).as_posix()] = (content.encode(), stamp)
+            files[_path_in_copy(source).as_posix()] = (content.encode(), stamp)
     for source in pages:  # grows while pages are read
         content = (project / source).read_bytes()
         if source.suffix == ".md":
-            content = _relinked(content.decode(), source, project, pages).encode()
-        files[_place(source).as_posix()] = (content, _digest(content))
+            content = _rewrite_links(content.decode(), source, project, pages).encode()
+        files[_path_in_copy(source).as_posix()] = (content, _sha256(content))
     return files
 
 
-def _for_students(path, *, clear):
-    """A notebook as JupyterLab itself would save it, so that it is not "unsaved" as soon as it is opened."""
+def _student_version(path, *, clear):
+    """A notebook as JupyterLab itself would save it, so that JupyterLab does not mark it as unsaved when it opens."""
     notebook = json.loads(path.read_text(encoding="utf-8"))
     for cell in notebook["cells"]:
         if clear and cell["cell_type"] == "code":
@@ -123,16 +125,16 @@ def _for_students(path, *, clear):
     return notebook
 
 
-def _place(source):
-    """Where a file of the project lies in the copy: in lessons/, solutions/ or pages/."""
+def _path_in_copy(source):
+    """The path of a project file in the copy: in lessons/, solutions/ or pages/."""
     parts = source.parts
     if parts[:2] == ("notebooks", "solutions"):
         return PurePosixPath(*parts[1:])
     return PurePosixPath("lessons", *parts[1:]) if parts[0] == "notebooks" else PurePosixPath("pages", *parts)
 
 
-def _relinked(text, source, project, pages):
-    """Markdown whose relative links work in the copy; the pages it links to are added to `pages`."""
+def _rewrite_links(text, source, project, pages):
+    """Markdown with relative links that work in the copy. Pages that it links to are appended to `pages`."""
 
     def relink(match):
         target = Path(os.path.normpath(source.parent / match[2]))
@@ -140,33 +142,33 @@ def _relinked(text, source, project, pages):
             return match[0]
         if target.parts[0] != "notebooks" and (project / target).is_file() and target not in pages:
             pages.append(target)
-        return match[1] + Path(os.path.relpath(_place(target), _place(source).parent)).as_posix()
+        return match[1] + Path(os.path.relpath(_path_in_copy(target), _path_in_copy(source).parent)).as_posix()
 
     return _LINK.sub(relink, text)
 
 
 def _read_record(folder):
-    """What earlier runs wrote. A record that is lost or damaged makes every changed file a student's."""
+    """The record of earlier runs. When it is lost or damaged, every changed file counts as a student's work."""
     try:
-        record = json.loads((folder / STATE / "copied.json").read_text(encoding="utf-8"))
+        record = json.loads((folder / STATE_FOLDER / "copied.json").read_text(encoding="utf-8"))
         return {name: {"written": row["written"], "stamp": row["stamp"]} for name, row in record.items()}
     except (OSError, ValueError, AttributeError, TypeError, KeyError):
         return {}
 
 
-def _write(folder, name, content):
-    """Writes a file so that it is either there in full or not at all, whatever happens meanwhile."""
-    part = folder / STATE / f"part-{os.getpid()}"
+def _write_atomically(folder, name, content):
+    """Writes a file under another name and renames it, so that it is complete or absent whatever happens meanwhile."""
+    part = folder / STATE_FOLDER / f"part-{os.getpid()}"
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     part.write_bytes(content)
     os.replace(part, folder / name)
 
 
-def _digest(content):
+def _sha256(content):
     return hashlib.sha256(content).hexdigest()
 
 
-def _report(folder, files, new, updated, kept, gone):
+def _report(folder, files, new, updated, conflicting, removed):
     shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
     lessons = sum(name.startswith("lessons/") for name in files)
     solutions = sum(name.startswith("solutions/") for name in files)
@@ -175,16 +177,16 @@ def _report(folder, files, new, updated, kept, gone):
         lines.append(f"  Updated: {', '.join(updated)}.")
     if new and len(new) < len(files):
         lines.append(f"  New: {', '.join(new)}.")
-    again = "it is left as it is. To get the current one, rename yours and run `dlkit lab` again."
-    lines += [f"– {name} has changed in the curriculum, and you have changed yours; {again}" for name in kept]
-    lines += [f"– {name} is no longer in the curriculum; yours is left as it is." for name in gone]
-    damaged = [(name, _damage(folder / name)) for name in files if name.endswith(".ipynb")]
-    lines += [f"✗ {name} in your copy is not a readable notebook ({why}); {again}" for name, why in damaged if why]
+    advice = "it is left as it is. To get the current version, rename yours and run `dlkit lab` again."
+    lines += [f"– {name} has changed in the curriculum, and you have changed yours; {advice}" for name in conflicting]
+    lines += [f"– {name} is no longer in the curriculum; yours is left as it is." for name in removed]
+    damaged = [(name, _find_damage(folder / name)) for name in files if name.endswith(".ipynb")]
+    lines += [f"✗ {name} in your copy is not a readable notebook ({why}); {advice}" for name, why in damaged if why]
     return lines
 
 
-def _damage(path):
-    """Why a file is not a notebook, or None when it is one."""
+def _find_damage(path):
+    """The reason why a file is not a notebook, or None when it is one."""
     try:
         notebook = json.loads(path.read_text(encoding="utf-8"))
         return None if isinstance(notebook, dict) and "cells" in notebook else "it has no cells"

@@ -1,7 +1,7 @@
-"""The networks that made the history of image recognition, at the size of CIFAR-10: LeNet-5, AlexNet, VGG, ResNet.
+"""Convolutional networks that made history in image recognition, at CIFAR-10 size: LeNet-5, AlexNet, VGG, ResNet.
 
-Each keeps what its paper is known for and says what was changed for images of 32 pixels. As everywhere in
-`dlkit.models`: raw pixels in, logits out, uncompiled.
+Each builder follows its paper, and its docstring names what was changed for images of 32 x 32 pixels. As everywhere in
+`dlkit.models`, the models take raw pixels, return logits, and are uncompiled.
 """
 
 from __future__ import annotations
@@ -15,24 +15,27 @@ VGG_STAGES = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19:
 
 
 def build_lenet5(input_shape, num_classes, *, name="lenet5"):
-    """LeNet-5: two 5x5 convolutions with tanh, two average poolings, three dense layers.
+    """LeNet-5: two 5x5 convolutions with tanh, two average-pooling layers, three dense layers.
 
-    As is usual today, the second convolution sees all six channels (the paper wires each output to some of them), the
-    poolings have no weights, and the last layer is dense.
+    As is usual today, the second convolution is connected to all six channels (in the paper, each output channel is
+    connected to some of them), the pooling layers have no weights, and the last layer is dense. Lesson 12 builds the
+    same network step by step.
 
     Args:
-        input_shape: (height, width, channels) of one image, at least 16 pixels a side (32 in the paper); pixels 0-255.
-        num_classes: number of logits.
-        name: the model's name.
+        input_shape: Tuple (height, width, channels) of one image, at least 16 x 16 (32 x 32 in the paper). Pixels are
+            between 0 and 255.
+        num_classes: Integer, number of logits.
+        name: String, name of the model.
 
     Returns:
-        An uncompiled `keras.Model` from (batch, *input_shape) to (batch, num_classes).
-
-    Source: LeCun, Bottou, Bengio and Haffner 1998, Gradient-Based Learning Applied to Document Recognition, figure 2.
+        An uncompiled `keras.Model` from (batch, height, width, channels) to (batch, num_classes).
 
     Example:
         >>> build_lenet5((32, 32, 1), 10).count_params()
         61706
+
+    References:
+        - [LeCun et al., 1998](https://doi.org/10.1109/5.726791), figure 2
     """
     return keras.Sequential(
         [
@@ -52,61 +55,66 @@ def build_lenet5(input_shape, num_classes, *, name="lenet5"):
 
 
 def build_alexnet(input_shape, num_classes, *, hidden=(4096, 4096), name="alexnet"):
-    """AlexNet: five convolutions, overlapping max pooling, ReLU, two large dense layers with dropout.
+    """AlexNet: five convolutions with ReLU, overlapping max pooling, two large dense layers with dropout.
 
-    For small images the first convolution is 5x5 with stride 1, where the paper has 11x11 with stride 4 on 224 pixels.
-    The channels are the paper's; its split over two GPUs and its local response normalisation are left out.
+    For small images, the first convolution is 5x5 with stride 1, where the paper has 11x11 with stride 4 on 224 pixels.
+    The numbers of channels are those of the paper. Its split over two GPUs and its local response normalization are
+    left out.
 
     Args:
-        input_shape: (height, width, channels) of one image, at least 15 pixels a side; pixels 0 to 255.
-        num_classes: number of logits.
-        hidden: units of the dense layers.
-        name: the model's name.
+        input_shape: Tuple (height, width, channels) of one image, at least 15 x 15. Pixels are between 0 and 255.
+        num_classes: Integer, number of logits.
+        hidden: Tuple of integers, units of each hidden dense layer.
+        name: String, name of the model.
 
     Returns:
-        An uncompiled `keras.Model` from (batch, *input_shape) to (batch, num_classes).
-
-    Source: Krizhevsky, Sutskever and Hinton 2012, ImageNet Classification with Deep Convolutional Neural Networks.
+        An uncompiled `keras.Model` from (batch, height, width, channels) to (batch, num_classes).
 
     Example:
         >>> alexnet = build_alexnet((32, 32, 3), 10, hidden=(64,))
         >>> sum(isinstance(layer, layers.Conv2D) for layer in alexnet.layers)
         5
+
+    References:
+        - [Krizhevsky et al., 2012](https://papers.nips.cc/paper/2012/hash/c399862d3b9d6b76c8436e924a68c45b-Abstract.html)
     """
     inputs = keras.Input(input_shape, name="pixels")
     x = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(inputs)
-    for index, (channels, kernel) in enumerate([(96, 5), (256, 5), (384, 3), (384, 3), (256, 3)], start=1):
-        x = _conv_relu(x, channels, kernel, name=f"conv_{index}")
+    for index, (channels, kernel_size) in enumerate([(96, 5), (256, 5), (384, 3), (384, 3), (256, 3)], start=1):
+        x = _conv_relu(x, channels, kernel_size, name=f"conv_{index}")
         if index in (1, 2, 5):
             x = layers.MaxPooling2D(3, strides=2, name=f"pool_{index}")(x)
     return _dense_head(inputs, x, num_classes, hidden, name)
 
 
 def build_vgg(input_shape, num_classes, *, depth=16, hidden=(512, 512), name=None):
-    """VGG: nothing but 3x3 convolutions, in five stages, each followed by a 2x2 max pooling.
+    """VGG: only 3x3 convolutions, in five stages, each followed by 2x2 max pooling.
 
-    The convolutions are the paper's, without batch normalisation. Its dense layers have 4,096 units, after a map of
-    7x7x512 numbers; 32 pixels leave 1x1x512, so that 512 units are enough.
+    The convolutions are those of the paper, without batch normalization. In the paper, the dense layers have 4,096
+    units and follow a feature map of shape (7, 7, 512). Images of 32 x 32 pixels lead to a feature map of shape
+    (1, 1, 512), so 512 units are enough.
 
     Args:
-        input_shape: (height, width, channels) of one image, at least 32 pixels a side; pixels 0 to 255.
-        num_classes: number of logits.
-        depth: layers with weights: 11, 13, 16 or 19 (the paper's A, B, D and E).
-        hidden: units of the dense layers, each followed by dropout.
-        name: the model's name; "vgg16" and the like by default.
+        input_shape: Tuple (height, width, channels) of one image, at least 32 x 32. Pixels are between 0 and 255.
+        num_classes: Integer, number of logits.
+        depth: Integer, number of layers with weights when there are two hidden dense layers: 11, 13, 16 or 19 (the
+            configurations A, B, D and E of the paper).
+        hidden: Tuple of integers, units of each hidden dense layer. Each is followed by dropout.
+        name: String, name of the model, default "vgg" and the depth.
 
     Returns:
-        An uncompiled `keras.Model` from (batch, *input_shape) to (batch, num_classes).
+        An uncompiled `keras.Model` from (batch, height, width, channels) to (batch, num_classes).
 
     Raises:
-        ValueError: for another depth.
-
-    Source: Simonyan and Zisserman 2014, arXiv 1409.1556, table 1.
+        ValueError: If `depth` is another number.
 
     Example:
         >>> vgg = build_vgg((32, 32, 3), 10)
         >>> sum(isinstance(layer, layers.Conv2D) for layer in vgg.layers)
         13
+
+    References:
+        - [Simonyan and Zisserman, 2014](https://arxiv.org/abs/1409.1556), table 1
     """
     if depth not in VGG_STAGES:
         raise ValueError(f"Expected depth 11, 13, 16 or 19. Received: {depth}.")
@@ -120,30 +128,32 @@ def build_vgg(input_shape, num_classes, *, depth=16, hidden=(512, 512), name=Non
 
 
 def build_resnet(input_shape, num_classes, *, depth=20, channels=(16, 32, 64), shortcut="zeros", name=None):
-    """The residual network for CIFAR-10 of its paper, section 4.2; without shortcuts, the plain network beside it.
+    """The residual network for CIFAR-10 of the ResNet paper, or the same network without shortcuts.
 
-    A 3x3 convolution, then three stages of residual blocks at full, half and quarter size, then the mean of each
-    channel and one dense layer.
+    The network consists of a 3x3 convolution, three stages of residual blocks at full, half and quarter resolution,
+    global average pooling, and one dense layer. Lesson 12 builds the same network step by step.
 
     Args:
-        input_shape: (height, width, channels) of one image; pixels 0 to 255.
-        num_classes: number of logits.
-        depth: layers with weights, 6n + 2 for n blocks a stage: 8, 14, 20, 32, 56, 110.
-        channels: of the three stages.
-        shortcut: "zeros" as in the paper, "projection", or None for the plain network: see `residual_block`.
-        name: the model's name; "resnet20", "plain20" and the like by default.
+        input_shape: Tuple (height, width, channels) of one image. Pixels are between 0 and 255.
+        num_classes: Integer, number of logits.
+        depth: Integer, number of layers with weights, 6n + 2 for n blocks in each stage: 8, 14, 20, 32, 56, 110.
+        channels: Tuple of three integers, the channels of each stage.
+        shortcut: "zeros" as in the paper, "projection", or None for the plain network without shortcuts. See
+            `models.residual_block`.
+        name: String, name of the model, default "resnet" (without shortcuts "plain") and the depth.
 
     Returns:
-        An uncompiled `keras.Model` from (batch, *input_shape) to (batch, num_classes).
+        An uncompiled `keras.Model` from (batch, height, width, channels) to (batch, num_classes).
 
     Raises:
-        ValueError: for another depth or shortcut.
-
-    Source: He, Zhang, Ren and Sun 2015, arXiv 1512.03385, section 4.2.
+        ValueError: If `depth` is not 6n + 2, or `shortcut` is another value.
 
     Example:
         >>> build_resnet((32, 32, 3), 10).count_params() == build_resnet((32, 32, 3), 10, shortcut=None).count_params()
         True
+
+    References:
+        - [He et al., 2015](https://arxiv.org/abs/1512.03385), section 4.2
     """
     if depth < 8 or (depth - 2) % 6:
         raise ValueError(f"Expected a depth of 6n + 2: 8, 14, 20, 32, 56 … Received: {depth}.")
@@ -152,19 +162,19 @@ def build_resnet(input_shape, num_classes, *, depth=20, channels=(16, 32, 64), s
     x = layers.Conv2D(channels[0], 3, padding="same", use_bias=False, name="stem_conv")(x)
     x = layers.BatchNormalization(momentum=0.9, name="stem_norm")(x)
     x = layers.ReLU(name="stem_relu")(x)
-    for stage, width in enumerate(channels, start=1):
+    for stage, stage_channels in enumerate(channels, start=1):
         for block in range(1, (depth - 2) // 6 + 1):
             stride = 2 if stage > 1 and block == 1 else 1
-            x = residual_block(x, width, stride=stride, shortcut=shortcut, name=f"stage_{stage}_block_{block}")
+            x = residual_block(x, stage_channels, stride=stride, shortcut=shortcut, name=f"stage_{stage}_block_{block}")
     x = layers.GlobalAveragePooling2D(name="mean")(x)
     name = name or f"{'resnet' if shortcut else 'plain'}{depth}"
     return keras.Model(inputs, layers.Dense(num_classes, name="logits")(x), name=name)
 
 
-def _conv_relu(x, channels, kernel, *, name):
-    """He's initial weights (arXiv 1502.01852) keep the signal's size through many ReLUs without normalisation."""
+def _conv_relu(x, channels, kernel_size, *, name):
+    # He initialization (arXiv 1502.01852) preserves the variance of the signal through many ReLUs without normalization
     return layers.Conv2D(
-        channels, kernel, padding="same", activation="relu", kernel_initializer="he_normal", name=name
+        channels, kernel_size, padding="same", activation="relu", kernel_initializer="he_normal", name=name
     )(x)
 
 

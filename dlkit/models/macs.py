@@ -1,4 +1,4 @@
-"""What a network costs: the multiply-adds of each layer, counted from the model object."""
+"""The computational cost of a network: the multiply-adds of each layer, counted from the model object."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ _IGNORED = (layers.BatchNormalization, layers.LayerNormalization, layers.Embeddi
 
 
 def count_macs(model):
-    """Counts the multiply-adds of each layer for one input.
+    """Counts the multiply-adds (MACs, multiply-accumulate operations) of each layer for one input.
 
-    A multiplication and the addition that follows it count as one. Every number of a convolution's or dense layer's
-    kernel is used once at every place of the output, so that their product is the count. By convention biases,
-    normalisation, activations and poolings are left out.
+    A multiplication and the addition that follows it count as one operation. Every weight in the kernel of a
+    convolutional or dense layer is used once at each position of the output, so the count is the number of weights
+    times the number of positions. By convention, biases, normalization, activations and pooling are not counted.
 
     Args:
-        model: a built `keras.Model` of known image size; models inside it are counted under their own names.
+        model: A built `keras.Model` with a fixed input size. A model inside it is counted under its own name.
 
     Returns:
-        Dictionary from layer name to count, for the layers that have any, in the model's order.
+        Dictionary from layer name to count, in the order of the layers. Layers without multiply-adds are left out.
 
     Raises:
-        ValueError: for a layer with weights whose products this does not know, such as an LSTM.
+        ValueError: If a layer has weights and its multiply-adds are not known here, such as those of an LSTM.
 
     Example:
         >>> import keras
@@ -45,6 +45,6 @@ def count_macs(model):
             continue
         else:
             raise ValueError(f'The multiply-adds of layer "{layer.name}" ({type(layer).__name__}) are not known here.')
-        places = math.prod(layer.output.shape[1:-1])
-        counts[layer.name] = places * sum(math.prod(kernel.shape) for kernel in kernels)
+        positions = math.prod(layer.output.shape[1:-1])
+        counts[layer.name] = positions * sum(math.prod(kernel.shape) for kernel in kernels)
     return counts

@@ -1,8 +1,8 @@
-"""Text classifiers and a language model that take rows of token numbers, 0 for padding, and return logits.
+"""Text classifiers and a language model that take rows of token ids, padded with 0, and return logits.
 
-Padding never changes what a classifier says: every part of it leaves the padded places out. What turns strings into
-numbers stands outside, because it learns its vocabulary first: `keras.layers.TextVectorization` in notebook 18,
-WordPiece in notebook 20. Notebooks 17 to 19 build the parts by hand.
+Padding never changes the logits of a classifier: every layer that combines positions leaves the padded ones out. The
+models do not turn strings into token ids, because a vocabulary is learned from the training texts first: lesson 18 uses
+`keras.layers.TextVectorization` and lesson 20 WordPiece. Lessons 17 to 19 build the layers by hand.
 """
 
 from __future__ import annotations
@@ -11,89 +11,101 @@ import keras
 from keras import layers, ops
 
 
-def build_text_mean(vocabulary_size, num_classes, *, width=64, dropout=0.5, name="text_mean"):
-    """A bag of embeddings: the mean of the words' vectors, and one dense layer. Word order plays no part.
+def build_text_mean(vocabulary_size, num_classes, *, embedding_dim=64, dropout=0.5, name="text_mean"):
+    """A bag-of-embeddings classifier: the mean of the word embeddings and one dense layer. Word order has no effect.
 
     Args:
-        vocabulary_size: number of different tokens, padding included.
-        num_classes: number of logits.
-        width: length of a word's vector.
-        dropout: share of the mean's numbers that training sets to 0.
-        name: the model's name.
+        vocabulary_size: Integer, number of different tokens, padding included.
+        num_classes: Integer, number of logits.
+        embedding_dim: Integer, dimension of the word embeddings.
+        dropout: Float, fraction of the entries of the mean that is set to 0 in training.
+        name: String, name of the model.
 
     Returns:
-        An uncompiled `keras.Model` from (batch, tokens) integers to (batch, num_classes). Any number of tokens.
-
-    Source: Joulin, Grave, Bojanowski and Mikolov 2016, arXiv 1607.01759 (fastText), without word pairs.
+        An uncompiled `keras.Model` from integers of shape (batch, tokens) to (batch, num_classes). The number of tokens
+        is not limited.
 
     Example:
-        >>> build_text_mean(1000, 2, width=8).count_params()
+        >>> build_text_mean(1000, 2, embedding_dim=8).count_params()
         8018
+
+    References:
+        - [Joulin et al., 2016](https://arxiv.org/abs/1607.01759) (fastText), here without word pairs
     """
     tokens = keras.Input((None,), dtype="int32", name="tokens")
-    x = layers.Embedding(vocabulary_size, width, mask_zero=True, name="embedding")(tokens)
+    x = layers.Embedding(vocabulary_size, embedding_dim, mask_zero=True, name="embedding")(tokens)
     x = layers.GlobalAveragePooling1D(name="mean")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
     return keras.Model(tokens, layers.Dense(num_classes, name="logits")(x), name=name)
 
 
-def build_text_cnn(vocabulary_size, num_classes, *, width=64, channels=128, kernel=3, dropout=0.5, name="text_cnn"):
-    """A convolution over neighbouring words, then the strongest answer of each channel anywhere in the text.
+def build_text_cnn(
+    vocabulary_size, num_classes, *, embedding_dim=64, channels=128, kernel_size=3, dropout=0.5, name="text_cnn"
+):
+    """A convolution over neighboring words, global max pooling over the text, and one dense layer.
 
     Args:
-        vocabulary_size: number of different tokens, padding included.
-        num_classes: number of logits.
-        width: length of a word's vector.
-        channels: number of word patterns looked for.
-        kernel: words in a pattern.
-        dropout: share of numbers that training sets to 0, after the embedding and before the logits.
-        name: the model's name.
+        vocabulary_size: Integer, number of different tokens, padding included.
+        num_classes: Integer, number of logits.
+        embedding_dim: Integer, dimension of the word embeddings.
+        channels: Integer, number of convolution filters.
+        kernel_size: Integer, number of neighboring words that a filter covers.
+        dropout: Float, fraction of the values that is set to 0 in training, after the embedding and before the logits.
+        name: String, name of the model.
 
     Returns:
-        An uncompiled `keras.Model` from (batch, tokens) integers to (batch, num_classes). Any number of tokens.
-
-    Source: Kim 2014, arXiv 1408.5882, with one kernel size and vectors that are learnt here.
+        An uncompiled `keras.Model` from integers of shape (batch, tokens) to (batch, num_classes). The number of tokens
+        is not limited.
 
     Example:
         >>> build_text_cnn(1000, 2).output_shape
         (None, 2)
+
+    References:
+        - [Kim, 2014](https://arxiv.org/abs/1408.5882), here with one kernel size and embeddings that are trained from
+          scratch
     """
     tokens = keras.Input((None,), dtype="int32", name="tokens")
-    words = IsToken(name="is_token")(tokens)  # 1 for a word, 0 for padding
-    x = layers.Embedding(vocabulary_size, width, name="embedding")(tokens)
-    x = layers.Dropout(dropout, name="dropout_words")(x)
-    x = layers.Multiply(name="words_only")([x, words])
-    x = layers.Conv1D(channels, kernel, padding="same", activation="relu", name="conv")(x)
-    x = layers.Multiply(name="patterns_only")([x, words])  # 0 is the least that ReLU gives
-    x = layers.GlobalMaxPooling1D(name="strongest")(x)
+    mask = PaddingMask(name="padding_mask")(tokens)  # (batch, tokens, 1)
+    x = layers.Embedding(vocabulary_size, embedding_dim, name="embedding")(tokens)  # (batch, tokens, embedding_dim)
+    x = layers.Dropout(dropout, name="embedding_dropout")(x)
+    x = layers.Multiply(name="masked_embeddings")([x, mask])
+    x = layers.Conv1D(channels, kernel_size, padding="same", activation="relu", name="conv")(x)
+    x = layers.Multiply(name="masked_features")([x, mask])  # 0 never wins the maximum, because ReLU gives at least 0
+    x = layers.GlobalMaxPooling1D(name="max_pool")(x)  # (batch, channels)
     x = layers.Dropout(dropout, name="dropout")(x)
     return keras.Model(tokens, layers.Dense(num_classes, name="logits")(x), name=name)
 
 
-def build_text_lstm(vocabulary_size, num_classes, *, width=64, units=32, dropout=0.5, name="text_lstm"):
-    """Two LSTMs, one reading forward and one backward; their last memories together give the logits.
+def build_text_lstm(vocabulary_size, num_classes, *, embedding_dim=64, units=32, dropout=0.5, name="text_lstm"):
+    """A bidirectional LSTM: the last hidden states of both directions and one dense layer.
+
+    The LSTM is built by hand in lesson 17.
 
     Args:
-        vocabulary_size: number of different tokens, padding included.
-        num_classes: number of logits.
-        width: length of a word's vector.
-        units: numbers of memory of each LSTM.
-        dropout: share of numbers that training sets to 0, after the embedding and before the logits.
-        name: the model's name.
+        vocabulary_size: Integer, number of different tokens, padding included.
+        num_classes: Integer, number of logits.
+        embedding_dim: Integer, dimension of the word embeddings.
+        units: Integer, size of the hidden state of each direction.
+        dropout: Float, fraction of the values that is set to 0 in training, after the embedding and before the logits.
+        name: String, name of the model.
 
     Returns:
-        An uncompiled `keras.Model` from (batch, tokens) integers to (batch, num_classes). Any number of tokens.
-
-    Source: Schuster and Paliwal 1997, Bidirectional Recurrent Neural Networks. The LSTM is built in notebook 17.
+        An uncompiled `keras.Model` from integers of shape (batch, tokens) to (batch, num_classes). The number of tokens
+        is not limited.
 
     Example:
         >>> build_text_lstm(1000, 2).output_shape
         (None, 2)
+
+    References:
+        - [Hochreiter and Schmidhuber, 1997](https://doi.org/10.1162/neco.1997.9.8.1735)
+        - [Schuster and Paliwal, 1997](https://doi.org/10.1109/78.650093)
     """
     tokens = keras.Input((None,), dtype="int32", name="tokens")
-    x = layers.Embedding(vocabulary_size, width, mask_zero=True, name="embedding")(tokens)
-    x = layers.Dropout(dropout, name="dropout_words")(x)
-    x = layers.Bidirectional(layers.LSTM(units), name="both_ways")(x)
+    x = layers.Embedding(vocabulary_size, embedding_dim, mask_zero=True, name="embedding")(tokens)
+    x = layers.Dropout(dropout, name="embedding_dropout")(x)
+    x = layers.Bidirectional(layers.LSTM(units), name="bidirectional")(x)  # (batch, 2 * units)
     x = layers.Dropout(dropout, name="dropout")(x)
     return keras.Model(tokens, layers.Dense(num_classes, name="logits")(x), name=name)
 
@@ -103,80 +115,88 @@ def build_text_transformer(
     num_classes,
     *,
     max_length=64,
-    width=32,
+    embedding_dim=32,
     heads=2,
     blocks=1,
     hidden=64,
     dropout=0.5,
     name="text_transformer",
 ):
-    """A transformer encoder: every word looks at all others; the mean of what they found gives the logits.
+    """A transformer encoder that classifies texts: self-attention blocks, the mean over the tokens, one dense layer.
+
+    The blocks use pre-layer normalization. The block is built by hand in lesson 19.
 
     Args:
-        vocabulary_size: number of different tokens, padding included.
-        num_classes: number of logits.
-        max_length: most tokens in a text: each place has a vector of its own, learnt.
-        width: length of a word's vector, a multiple of `heads`.
-        heads: attention heads in a block.
-        blocks: number of encoder blocks, normalised first.
-        hidden: units of the dense layer in a block.
-        dropout: share of numbers that training sets to 0, after the embedding and before the logits.
-        name: the model's name.
+        vocabulary_size: Integer, number of different tokens, padding included.
+        num_classes: Integer, number of logits.
+        max_length: Integer, largest number of tokens in a text. Each position has its own learned embedding.
+        embedding_dim: Integer, dimension of the token embeddings, a multiple of `heads`.
+        heads: Integer, number of attention heads in each block.
+        blocks: Integer, number of encoder blocks.
+        hidden: Integer, units of the hidden dense layer in each block.
+        dropout: Float, fraction of the values that is set to 0 in training, after the embedding and before the logits.
+        name: String, name of the model.
 
     Returns:
-        An uncompiled `keras.Model` from (batch, tokens) integers to (batch, num_classes).
-
-    Source: Vaswani and others 2017, arXiv 1706.03762, section 3. The block is built by hand in notebook 19.
+        An uncompiled `keras.Model` from integers of shape (batch, tokens) to (batch, num_classes).
 
     Example:
         >>> build_text_transformer(1000, 2).output_shape
         (None, 2)
+
+    References:
+        - [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762), section 3
+        - [Xiong et al., 2020](https://arxiv.org/abs/2002.04745), for pre-layer normalization
     """
-    from keras_hub.layers import PositionEmbedding, TransformerEncoder  # seconds to import
+    from keras_hub.layers import PositionEmbedding, TransformerEncoder  # takes seconds to import
 
     tokens = keras.Input((None,), dtype="int32", name="tokens")
-    words = ops.not_equal(tokens, 0)
-    x = layers.Embedding(vocabulary_size, width, name="embedding")(tokens)
-    x = layers.Add(name="word_and_place")([x, PositionEmbedding(max_length, name="positions")(x)])
-    x = layers.Dropout(dropout, name="dropout_words")(x)
+    mask = ops.not_equal(tokens, 0)  # True for tokens, False for padding
+    x = layers.Embedding(vocabulary_size, embedding_dim, name="embedding")(tokens)
+    x = layers.Add(name="embeddings")([x, PositionEmbedding(max_length, name="positions")(x)])
+    x = layers.Dropout(dropout, name="embedding_dropout")(x)  # (batch, tokens, embedding_dim)
     for block in range(1, blocks + 1):
         encoder = TransformerEncoder(hidden, heads, normalize_first=True, name=f"block_{block}")
-        x = encoder(x, padding_mask=words)
+        x = encoder(x, padding_mask=mask)
     x = layers.LayerNormalization(name="norm")(x)
-    x = layers.GlobalAveragePooling1D(name="mean")(x, mask=words)
+    x = layers.GlobalAveragePooling1D(name="mean")(x, mask=mask)  # (batch, embedding_dim)
     x = layers.Dropout(dropout, name="dropout")(x)
     return keras.Model(tokens, layers.Dense(num_classes, name="logits")(x), name=name)
 
 
 def build_language_model(
-    vocabulary_size, *, max_length=64, width=64, heads=4, blocks=2, hidden=256, name="language_model"
+    vocabulary_size, *, max_length=64, embedding_dim=64, heads=4, blocks=2, hidden=256, name="language_model"
 ):
-    """A causal transformer, decoder only: at each place the logits of the next token, from the tokens up to there.
+    """A causal, decoder-only transformer that returns the logits of the next token at every position.
+
+    The logits at a position depend only on the tokens up to that position. The blocks use pre-layer normalization. The
+    architecture is that of GPT, at a size that trains in minutes on a processor.
 
     Args:
-        vocabulary_size: number of different tokens; 0 is one like the others.
-        max_length: most tokens at a time: each place has a vector of its own, learnt.
-        width: length of a token's vector, a multiple of `heads`.
-        heads: attention heads in a block.
-        blocks: number of blocks, normalised first.
-        hidden: units of the dense layer in a block.
-        name: the model's name.
+        vocabulary_size: Integer, number of different tokens. 0 is a token like every other.
+        max_length: Integer, largest number of tokens. Each position has its own learned embedding.
+        embedding_dim: Integer, dimension of the token embeddings, a multiple of `heads`.
+        heads: Integer, number of attention heads in each block.
+        blocks: Integer, number of decoder blocks.
+        hidden: Integer, units of the hidden dense layer in each block.
+        name: String, name of the model.
 
     Returns:
-        An uncompiled `keras.Model` from (batch, tokens) integers to (batch, tokens, vocabulary_size).
-
-    Source: Radford and others 2018, Improving Language Understanding by Generative Pre-Training (GPT), at a size for
-    minutes on a processor.
+        An uncompiled `keras.Model` from integers of shape (batch, tokens) to (batch, tokens, vocabulary_size).
 
     Example:
         >>> build_language_model(65).output_shape
         (None, None, 65)
+
+    References:
+        - [Radford et al., 2018](https://cdn.openai.com/research-covers/language-unsupervised/language_understanding_paper.pdf)
+        - [Xiong et al., 2020](https://arxiv.org/abs/2002.04745), for pre-layer normalization
     """
-    from keras_hub.layers import PositionEmbedding, TransformerDecoder  # seconds to import
+    from keras_hub.layers import PositionEmbedding, TransformerDecoder  # takes seconds to import
 
     tokens = keras.Input((None,), dtype="int32", name="tokens")
-    x = layers.Embedding(vocabulary_size, width, name="embedding")(tokens)
-    x = layers.Add(name="token_and_place")([x, PositionEmbedding(max_length, name="positions")(x)])
+    x = layers.Embedding(vocabulary_size, embedding_dim, name="embedding")(tokens)
+    x = layers.Add(name="embeddings")([x, PositionEmbedding(max_length, name="positions")(x)])
     for block in range(1, blocks + 1):
         x = TransformerDecoder(hidden, heads, normalize_first=True, name=f"block_{block}")(x)
     x = layers.LayerNormalization(name="norm")(x)
@@ -184,8 +204,8 @@ def build_language_model(
 
 
 @keras.saving.register_keras_serializable("dlkit")
-class IsToken(layers.Layer):
-    """1 for each token, 0 for padding: (batch, tokens) integers to (batch, tokens, 1)."""
+class PaddingMask(layers.Layer):
+    """Layer that marks tokens with 1 and padding with 0: integers of shape (batch, tokens) to (batch, tokens, 1)."""
 
     def call(self, tokens):
         return ops.cast(ops.not_equal(tokens, 0), self.compute_dtype)[..., None]

@@ -1,7 +1,8 @@
 """Image classifiers that take raw pixels (0 to 255) and return logits.
 
-Scaling is the first layer of each model, so that a saved model cannot be fed wrongly. The last layer has no softmax:
-the losses use `from_logits=True`, and `evaluate.predict_probs` turns logits into probabilities.
+Each model scales the pixels itself, in its first layer, so a saved model cannot be given images in the wrong range. The
+last layer has no softmax: the losses use `from_logits=True`, and `evaluate.predict_probs` turns logits into
+probabilities.
 """
 
 from __future__ import annotations
@@ -14,7 +15,12 @@ from keras import layers
 
 @contextmanager
 def dtype_policy(policy):
-    """Builds layers under a Keras dtype policy such as "mixed_bfloat16", then puts the old one back."""
+    """Context manager that sets Keras's global dtype policy and restores the previous one at the end of the block.
+
+    Args:
+        policy: String, such as "mixed_bfloat16", or a `keras.DTypePolicy`. The layers that are built in the block use
+            it.
+    """
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
@@ -24,18 +30,17 @@ def dtype_policy(policy):
 
 
 def build_mlp(input_shape, num_classes, *, hidden=(128, 64), name="mlp"):
-    """Multilayer perceptron: flatten, dense layers with ReLU, logits.
+    """Multilayer perceptron: the flattened image, dense layers with ReLU, logits. Built by hand in lesson 03.
 
     Args:
-        input_shape: shape of one image, (height, width) or (height, width, channels); pixels 0 to 255.
-        num_classes: number of logits.
-        hidden: units of each hidden layer; `()` gives a linear classifier.
-        name: the model's name.
+        input_shape: Tuple (height, width) or (height, width, channels), the shape of one image. Pixels are between 0
+            and 255.
+        num_classes: Integer, number of logits.
+        hidden: Tuple of integers, units of each hidden layer, default (128, 64). `()` gives a linear classifier.
+        name: String, name of the model.
 
     Returns:
         An uncompiled `keras.Model` from (batch, *input_shape) to (batch, num_classes).
-
-    Built by hand in notebook 03.
 
     Example:
         >>> build_mlp((8, 8), 10, hidden=(32,)).output_shape
@@ -50,15 +55,14 @@ def build_mlp(input_shape, num_classes, *, hidden=(128, 64), name="mlp"):
 
 
 def build_classic_cnn(input_shape, num_classes, *, name="classic_cnn"):
-    """The small CNN that most CIFAR-10 tutorials start with: three 3x3 convolutions, two poolings, two dense layers.
+    """The CNN of many CIFAR-10 tutorials: three 3x3 convolutions, two max-pooling layers, two dense layers.
 
-    The architecture is that of TensorFlow's own tutorial "Convolutional Neural Network (CNN)"
-    (https://www.tensorflow.org/tutorials/images/cnn): 32-64-64 channels, no padding, 122,570 parameters on CIFAR-10.
+    The convolutions have 32, 64 and 64 channels and no padding. On CIFAR-10 the network has 122,570 parameters.
 
     Args:
-        input_shape: (height, width, channels) of one image, at least 18 pixels a side; pixels 0 to 255.
-        num_classes: number of logits.
-        name: the model's name.
+        input_shape: Tuple (height, width, channels) of one image, at least 18 x 18. Pixels are between 0 and 255.
+        num_classes: Integer, number of logits.
+        name: String, name of the model.
 
     Returns:
         An uncompiled `keras.Model` from (batch, height, width, channels) to (batch, num_classes).
@@ -66,6 +70,9 @@ def build_classic_cnn(input_shape, num_classes, *, name="classic_cnn"):
     Example:
         >>> build_classic_cnn((32, 32, 3), 10).count_params()
         122570
+
+    References:
+        - [TensorFlow, Convolutional Neural Network (CNN)](https://www.tensorflow.org/tutorials/images/cnn)
     """
     return keras.Sequential(
         [
@@ -85,61 +92,65 @@ def build_classic_cnn(input_shape, num_classes, *, name="classic_cnn"):
 
 
 def residual_block(x, channels, *, stride=1, shortcut="projection", name):
-    """Adds two 3x3 convolutions to their own input (He et al. 2015, arXiv 1512.03385, figure 2).
+    """Residual block: the sum of its input and the output of two 3x3 convolutions. Built by hand in lessons 11 and 12.
 
     Args:
-        x: Keras tensor of shape (batch, height, width, channels_in).
-        channels: channels of the result.
-        stride: 2 halves height and width.
-        shortcut: how the input gets to a new shape where the block changes it: "projection", by a 1x1 convolution
-            (the paper's option B); "zeros", every second pixel and new channels of zeros, which has no parameters
-            (option A). None leaves the shortcut out: a plain block of two convolutions, for comparison.
-        name: prefix of the layers' names.
+        x: Keras tensor of shape (batch, height, width, input_channels).
+        channels: Integer, number of output channels.
+        stride: Integer, stride of the first convolution; 2 halves height and width.
+        shortcut: String or None, how the shortcut changes the shape of its input where the block changes the shape.
+            "projection" (the default, option B of the paper) is a 1x1 convolution. "zeros" (option A) takes every
+            `stride`-th pixel and adds channels of zeros, which needs no parameters. None leaves the shortcut out: a
+            plain block of two convolutions, for comparison.
+        name: String, prefix of the layer names.
 
     Returns:
         Keras tensor of shape (batch, height / stride, width / stride, channels).
 
     Raises:
-        ValueError: for another shortcut.
+        ValueError: If `shortcut` is another value.
 
-    Built by hand in notebooks 11 and 12.
+    References:
+        - [He et al., 2015](https://arxiv.org/abs/1512.03385), figure 2
     """
     if shortcut not in ("projection", "zeros", None):
         raise ValueError(f'Expected shortcut "projection", "zeros" or None. Received: {shortcut!r}.')
-    before = x
+    residual = x
     x = layers.Conv2D(channels, 3, strides=stride, padding="same", use_bias=False, name=f"{name}_conv_1")(x)
     x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm_1")(x)
     x = layers.ReLU(name=f"{name}_relu_1")(x)
     x = layers.Conv2D(channels, 3, padding="same", use_bias=False, name=f"{name}_conv_2")(x)
     x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm_2")(x)
     if shortcut:
-        if before.shape != x.shape and shortcut == "projection":
-            before = layers.Conv2D(channels, 1, strides=stride, use_bias=False, name=f"{name}_shortcut")(before)
-        elif before.shape != x.shape:
-            before = before[:, ::stride, ::stride]
-            before = keras.ops.pad(before, [[0, 0], [0, 0], [0, 0], [0, channels - before.shape[-1]]])
-        x = layers.Add(name=f"{name}_add")([x, before])
+        if residual.shape != x.shape and shortcut == "projection":
+            residual = layers.Conv2D(channels, 1, strides=stride, use_bias=False, name=f"{name}_shortcut")(residual)
+        elif residual.shape != x.shape:
+            residual = residual[:, ::stride, ::stride]
+            residual = keras.ops.pad(residual, [[0, 0], [0, 0], [0, 0], [0, channels - residual.shape[-1]]])
+        x = layers.Add(name=f"{name}_add")([x, residual])
     return layers.ReLU(name=f"{name}_relu_2")(x)
 
 
 def build_small_resnet(
     input_shape, num_classes, *, channels=(32, 64, 128), blocks=1, precision="float32", name="small_resnet"
 ):
-    """A residual network for 32-pixel images that two processor cores can train while a class watches.
+    """A residual network for images of 32 x 32 pixels that can be trained on two processor cores during a class.
 
-    A 4x4 convolution of stride 2 makes the image small at once, because time goes where images are large. Then stages
-    of residual blocks, each at half the size of what it gets, then the mean over the image.
+    A 4x4 convolution of stride 2 reduces the resolution at once, because the cost of a convolution grows with the size
+    of the feature map. Then come stages of residual blocks, each of which halves the resolution, and global average
+    pooling.
 
     Args:
-        input_shape: (height, width, channels) of one image; pixels 0 to 255.
-        num_classes: number of logits.
-        channels: channels of the first convolution, and then of each stage.
-        blocks: residual blocks in each stage.
-        precision: a Keras dtype policy; `runtime.setup().precision` is what the hardware is good at.
-        name: the model's name.
+        input_shape: Tuple (height, width, channels) of one image. Pixels are between 0 and 255.
+        num_classes: Integer, number of logits.
+        channels: Tuple of integers, the channels of the first convolution and then of each stage.
+        blocks: Integer, number of residual blocks in each stage.
+        precision: String, a Keras dtype policy, default "float32". `runtime.setup().precision` is the policy that is
+            recommended for the hardware.
+        name: String, name of the model.
 
     Returns:
-        An uncompiled `keras.Model` from (batch, height, width, channels) to (batch, num_classes), float32 logits.
+        An uncompiled `keras.Model` from (batch, height, width, channels) to (batch, num_classes), with float32 logits.
 
     Example:
         >>> build_small_resnet((32, 32, 3), 10).output_shape
@@ -149,9 +160,10 @@ def build_small_resnet(
         inputs = keras.Input(input_shape, name="pixels")
         x = layers.Rescaling(1 / 64, offset=-2, name="scale")(inputs)
         x = layers.Conv2D(channels[0], 4, strides=2, padding="same", activation="relu", name="stem")(x)
-        for stage, width in enumerate(channels[1:], start=1):
+        for stage, stage_channels in enumerate(channels[1:], start=1):
             for block in range(1, blocks + 1):
-                x = residual_block(x, width, stride=2 if block == 1 else 1, name=f"stage_{stage}_block_{block}")
+                stride = 2 if block == 1 else 1
+                x = residual_block(x, stage_channels, stride=stride, name=f"stage_{stage}_block_{block}")
         x = layers.GlobalAveragePooling2D(name="mean")(x)
         outputs = layers.Dense(num_classes, dtype="float32", name="logits")(x)
         return keras.Model(inputs, outputs, name=name)

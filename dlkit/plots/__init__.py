@@ -1,6 +1,6 @@
-"""Pictures in one style: arrays in, a Matplotlib `Figure` out. The only part of dlkit that uses Matplotlib.
+"""Figures in one style: arrays in, a `matplotlib.figure.Figure` out. Only this part of dlkit uses Matplotlib.
 
-A function returns its figure closed, so that a notebook shows it once, as the value of the cell.
+The figure that a function returns is closed, so a notebook shows it once, as the value of the cell.
 """
 
 from dlkit.plots.curves import LiveCurve, add_curves, plot_curves

@@ -1,4 +1,4 @@
-"""Lines: curves with their names at their ends, and the curve that grows while a model trains."""
+"""Figures of curves: lines that are labeled at their ends, and a learning curve that is updated during training."""
 
 from __future__ import annotations
 
@@ -10,24 +10,37 @@ from matplotlib.transforms import Affine2D
 from dlkit.plots.style import COLORS, figure
 
 
-def plot_curves(curves, *, x_label="epoch", y_label="loss", title=None, log=False):
-    """Draws lines with their names written at their ends.
+def plot_curves(curves, *, xlabel="epoch", ylabel="loss", title=None, log=False):
+    """Draws curves in one figure, each labeled with its name at its end.
 
     Args:
-        curves: dictionary from name to y values, or to a pair (x values, y values); x counts from 1 by default.
-        log: logarithmic y axis.
+        curves: Dictionary from name to y values, or to a tuple (x values, y values). Without x values, x counts from 1.
+        xlabel: String, label of the x axis, default "epoch".
+        ylabel: String, label of the y axis, default "loss".
+        title: String, title of the figure, default None.
+        log: Boolean, whether the y axis is logarithmic, default False.
 
     Returns:
-        The figure.
+        The `matplotlib.figure.Figure`.
+
+    Example:
+        >>> fig = plot_curves({"training": [0.9, 0.5, 0.3], "validation": [1.0, 0.7, 0.6]})
     """
     with figure(height=3.0) as (fig, ax):
-        ax.set(xlabel=x_label, ylabel=y_label, title=title, yscale="log" if log else "linear")
+        ax.set(xlabel=xlabel, ylabel=ylabel, title=title, yscale="log" if log else "linear")
         add_curves(ax, curves)
     return fig
 
 
 def add_curves(ax, curves):
-    """Draws the lines of `plot_curves` on given axes. Names that would overlap are moved apart."""
+    """Draws curves on given axes, each labeled with its name at its end. Labels that would overlap are moved apart.
+
+    A curve that contains NaN is labeled at its last finite value.
+
+    Args:
+        ax: The `matplotlib.axes.Axes`.
+        curves: Dictionary from name to y values, or to a tuple (x values, y values). Without x values, x counts from 1.
+    """
     ends = []
     for k, (name, values) in enumerate(curves.items()):
         x, y = values if isinstance(values, tuple) else (np.arange(1, len(values) + 1), values)
@@ -41,33 +54,33 @@ def add_curves(ax, curves):
             f" {name}",
             point,
             xytext=(0, 0),
-            textcoords=_beside(ax, points, k),
+            textcoords=_label_coordinates(ax, points, k),
             color=color,
             va="center",
             annotation_clip=False,
         )
 
 
-def _beside(ax, points, k):
-    """Returns the coordinates of the name of line k, as `Axes.annotate` takes them: zero is the place of the name.
+def _label_coordinates(ax, points, k):
+    """The coordinate system of the label of curve k for `Axes.annotate`: its origin is the position of the label.
 
-    They are computed when the figure is drawn, since limits and layout may change until then.
+    The position is computed when the figure is drawn, because limits and layout may change until then.
     """
 
     def coordinates(renderer):
         ends = ax.transData.transform(points)
         lowest = ax.bbox.y0 + renderer.points_to_pixels(7)  # not on the axis
-        heights = _apart(ends[:, 1], gap=renderer.points_to_pixels(12), lowest=lowest)
+        heights = _spread(ends[:, 1], gap=renderer.points_to_pixels(12), lowest=lowest)
         return Affine2D().translate(ends[k, 0] + renderer.points_to_pixels(2), heights[k])
 
     return coordinates
 
 
-def _apart(heights, gap, lowest):
-    """Returns the nearest heights that keep their order, lie `gap` apart and begin at `lowest` or above."""
+def _spread(heights, gap, lowest):
+    """The nearest heights in the same order that are at least `gap` apart and not below `lowest`."""
     order = np.argsort(heights, kind="stable")
     steps = gap * np.arange(len(heights))
-    groups = []  # (mean, count): neighbors that would overlap are moved together
+    groups = []  # (mean, count): neighbors that would overlap form a group, which is moved as one
     for height in heights[order] - steps:
         mean, count = height, 1
         while groups and groups[-1][0] > mean:
@@ -80,12 +93,15 @@ def _apart(heights, gap, lowest):
 
 
 class LiveCurve(keras.callbacks.Callback):
-    """Draws loss and accuracy after every epoch, in place, in a notebook.
+    """Callback that draws the curves of the loss and of a metric in a notebook and updates them after every epoch.
 
-    Pass it to `model.fit(..., callbacks=[plots.LiveCurve()])`. One figure is left when training ends.
+    Pass it to `model.fit(..., callbacks=[plots.LiveCurve()])`. At the end of the training, one figure remains.
 
     Args:
-        metric: name of the metric beside the loss, as in the history.
+        metric: String, name of the metric that is drawn next to the loss, as in the history, default "accuracy".
+
+    Attributes:
+        history: Dictionary from the names of the loss and the metrics to their values in each epoch.
     """
 
     def __init__(self, metric="accuracy"):
@@ -96,15 +112,15 @@ class LiveCurve(keras.callbacks.Callback):
         self.history, self._display = {}, None
 
     def on_epoch_end(self, epoch, logs=None):
-        from IPython.display import display  # only notebooks need it
+        from IPython.display import display  # only notebooks need it, and dlkit can be installed without it
 
         for name, value in logs.items():
             self.history.setdefault(name, []).append(value)
-        picture = self._draw()
+        fig = self._draw()
         if self._display is None:
-            self._display = display(picture, display_id=True)
+            self._display = display(fig, display_id=True)
         else:
-            self._display.update(picture)
+            self._display.update(fig)
 
     def _draw(self):
         epochs = max(self.params.get("epochs") or 1, len(self.history["loss"]))
@@ -113,7 +129,7 @@ class LiveCurve(keras.callbacks.Callback):
             for ax, name in zip(axes, ("loss", self.metric), strict=True):
                 named = {"training": name, "validation": f"val_{name}"}
                 add_curves(ax, {label: self.history[key] for label, key in named.items() if key in self.history})
-                ax.set(xlabel="epoch", ylabel=name, xlim=(0.5, 0.5 + 1.3 * epochs))  # names stand beyond the last epoch
+                ax.set(xlabel="epoch", ylabel=name, xlim=(0.5, 0.5 + 1.3 * epochs))  # with space for the labels
                 ax.set_xticks([tick for tick in ticks if 1 <= tick <= epochs])
                 ax.spines["bottom"].set_bounds(0.5, epochs + 0.5)
         return fig

@@ -1,4 +1,4 @@
-"""The one look of all pictures: white ground, seven inches wide, colors that color-blind readers can tell apart."""
+"""The style of all figures: white background, 7 inches wide, colors that color-blind readers can distinguish."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 
 import matplotlib.pyplot as plt
 
-# Okabe and Ito's colors, which color-blind readers can tell apart (https://jfly.uni-koeln.de/color, 2008).
+# Okabe and Ito's colors, which color-blind readers can distinguish (https://jfly.uni-koeln.de/color, 2008).
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, GRAY = (
     "#0072B2",
     "#E69F00",
@@ -37,15 +37,16 @@ _STYLE = {
 
 @contextlib.contextmanager
 def figure(rows=1, columns=1, *, height=3.0, **options):
-    """Opens a figure in the house style, and closes it at the end of the block.
+    """Context manager that creates an empty figure in dlkit's style and closes it at the end of the block.
 
     Args:
-        rows, columns: grid of axes.
-        height: inches; the width is always 7.
-        options: for `matplotlib.pyplot.subplots`.
+        rows: Integer, number of rows of axes, default 1.
+        columns: Integer, number of columns of axes, default 1.
+        height: Float, height in inches, default 3. The width is always 7 inches.
+        **options: Further arguments for `matplotlib.pyplot.subplots`.
 
     Yields:
-        (figure, axes), as `matplotlib.pyplot.subplots` gives them.
+        Tuple (figure, axes), as `matplotlib.pyplot.subplots` returns it.
 
     Example:
         >>> with figure(height=2) as (fig, ax):

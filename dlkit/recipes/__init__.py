@@ -44,7 +44,7 @@ def train(name, *, out, data_dir=None, on_error="raise", cache=None, seed=0, ver
         verbose: 0, 1 or 2, as for `keras.Model.fit`.
         **options: `epochs` and `image_size` instead of the recipe's own; for a recipe that fine-tunes a pretrained
             network also `unfreeze` (a stage, as for `transfer.unfreeze`) and `weights` ("imagenet", a file, or "none").
-            None keeps the recipe's own.
+            None stands for the recipe's own value.
 
     Returns:
         Dictionary, the content of `metrics.json`; None on workers other than 0.

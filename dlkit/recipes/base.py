@@ -6,6 +6,7 @@ import abc
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -38,16 +39,17 @@ class Job:
 class Recipe(abc.ABC):
     """Settings of a training that belong together.
 
-    A new kind of recipe subclasses this and implements `train`.
+    A new kind of recipe subclasses this, sets `method` and implements `train`.
 
     Attributes:
         description: String, one line for `dlkit train --help`.
         dataset: String, the name of the data set that is used when no folder is given.
         epochs: Integer, the number of passes over the training images, or the most of them.
         batch_size: Integer, images in a training step.
-        image_size: Integer, height and width of the images of a folder; None leaves them as they are.
-        augment: Function (images, seed) -> images, as for `data.pipeline`, or None.
-        flip_tta: Boolean, whether the trained model predicts with test-time augmentation, as for
+        image_size: Integer, height and width to which the images of a folder are resized; None (default) leaves them as
+            they are.
+        augment: Function (images, seed) -> images that augments a batch, as for `data.pipeline`, or None (default).
+        flip_tta: Boolean, default False, whether the trained model predicts with test-time augmentation, as for
             `evaluate.predict_probs`.
     """
 
@@ -59,19 +61,19 @@ class Recipe(abc.ABC):
     augment: Callable | None = None
     flip_tta: bool = False
 
-    OPTIONS: ClassVar = ("epochs", "image_size")  # that may be given instead of the recipe's own
+    OPTIONS: ClassVar = ("epochs", "image_size")  # settings that `with_options` may change
 
     def with_options(self, **options):
         """A copy of the recipe with other settings.
 
         Args:
-            **options: New values for some of the settings in `OPTIONS`; None keeps the recipe's own.
+            **options: New values for some of the settings in `OPTIONS`; None stands for the recipe's own value.
 
         Returns:
             A recipe of the same class.
 
         Raises:
-            ValueError: If the recipe does not have such an option, or the value is not possible.
+            ValueError: If the recipe does not have such an option, or the value is out of range.
         """
         given = {name: value for name, value in options.items() if value is not None}
         if unknown := sorted(set(given) - set(self.OPTIONS)):
@@ -80,20 +82,24 @@ class Recipe(abc.ABC):
                 f"Received: {', '.join(unknown)}."
             )
         for name in ("epochs", "image_size"):
-            if name in given and given[name] < 1:
-                raise ValueError(f"Expected {name} of 1 or more. Received: {given[name]}.")
+            if name in given and (not isinstance(given[name], Integral) or given[name] < 1):
+                raise ValueError(f"Expected {name} to be an integer of 1 or more. Received: {given[name]!r}.")
         return dataclasses.replace(self, **given)
 
     @property
     @abc.abstractmethod
     def method(self):
-        """How it trains, in words, such as "from scratch"."""
+        """String, how the recipe trains: it completes "This recipe trains ..."."""
 
     def check(self, data_dir):
-        """Raises an error if something is missing that the training will need, before any image is read.
+        """Checks that everything is there that the training will need, before any image is read.
 
         Args:
-            data_dir: Path of the folder of images, or None for the recipe's own data set.
+            data_dir: String or path of the folder of images, or None for the recipe's own data set.
+
+        Raises:
+            ValueError: If the settings do not fit the data.
+            dlkit.data.DataError: If a file is missing, such as pretrained weights.
         """
         if self.image_size and not data_dir:
             raise ValueError(
@@ -102,7 +108,11 @@ class Recipe(abc.ABC):
             )
 
     def settings(self):
-        """The settings that a run folder remembers, besides data and seed: a dictionary that JSON can hold."""
+        """The settings that a run folder remembers, besides data and seed.
+
+        Returns:
+            Dictionary that JSON can hold.
+        """
         return {"epochs": self.epochs, "batch_size": self.batch_size}
 
     def folder_image_size(self, sizes):
@@ -129,7 +139,7 @@ class Recipe(abc.ABC):
 
 
 def make_train_ds(images, labels, **options):
-    """The training set for `training.fit`.
+    """Makes the function that gives `training.fit` its training set.
 
     Args:
         images: Array of shape (count, height, width[, channels]).

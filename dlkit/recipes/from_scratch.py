@@ -19,9 +19,10 @@ class FromScratch(Recipe):
 
     Attributes:
         build: Function (input_shape, num_classes, steps, precision) that returns a compiled model. `steps` is the
-            number of steps of the whole training, `precision` a Keras dtype policy.
-        min_epochs_for_augmentation: Integer. A training of fewer epochs does not augment, since it sees no image often.
-        prepare: Function (model, training images) that sets weights which need no training, or None.
+            total number of training steps, `precision` a Keras dtype policy.
+        min_epochs_for_augmentation: Integer, default 1. A training of fewer epochs does not augment, since it sees each
+            image only a few times.
+        prepare: Function (model, images) that computes weights from the training images, or None (default).
     """
 
     build: Callable
@@ -31,7 +32,14 @@ class FromScratch(Recipe):
     method = "from scratch"
 
     def pipeline_options(self, seed):
-        """How `data.pipeline` delivers the training images."""
+        """The arguments with which `data.pipeline` makes the training batches.
+
+        Args:
+            seed: Integer, the seed of shuffling and augmentation.
+
+        Returns:
+            Dictionary with "batch_size", "augment" and "seed".
+        """
         augment = self.augment if self.epochs >= self.min_epochs_for_augmentation else None
         return {"batch_size": self.batch_size, "augment": augment, "seed": seed}
 
@@ -75,8 +83,8 @@ def _with_adam(builder, learning_rate, **options):
 def _with_one_cycle(peak, *, shrink=0, **options):
     """A `build` for `models.build_fast_cnn` with these options, trained with one cycle up to the learning rate `peak`.
 
-    Weight decay alone would multiply all weights, over the whole training, by e**-shrink, however long it is; less in
-    fewer than 100 steps.
+    Weight decay alone would multiply all weights by e**-shrink over the complete training, whatever its length. In
+    fewer than 100 steps it shrinks them less.
     """
 
     def build(input_shape, num_classes, steps, precision):

@@ -22,12 +22,13 @@ class FineTuning(Recipe):
     Attributes:
         backbone: String, a key of `transfer.BACKBONES`.
         image_size: Integer, height and width at which the backbone works.
-        weights: "imagenet", the path of a weights file, or "none" for random ones.
-        unfreeze: String, the stage from which the second phase trains, as for `transfer.unfreeze`.
-        batch_norm: Boolean, whether the second phase trains batch normalization too, as for `transfer.unfreeze`.
-        hidden: Tuple of integers, units of the head's hidden layers.
-        head_learning_rate: Float, Adam's learning rate in the first phase.
-        learning_rate: Float, Adam's learning rate in the second phase.
+        weights: String, "imagenet" (default), the path of a weights file, or "none" for random weights.
+        unfreeze: String, the stage from which the second phase trains, such as "conv5", as for `transfer.unfreeze`; ""
+            trains the complete network.
+        batch_norm: Boolean, default False, whether the second phase trains batch normalization too.
+        hidden: Tuple of integers, default (512,), the units of the head's hidden layers.
+        head_learning_rate: Float, default 0.001, Adam's learning rate in the first phase.
+        learning_rate: Float, default 0.0001, Adam's learning rate in the second phase.
 
     `epochs` is the most epochs of the second phase, which early stopping may end sooner, and `batch_size` its batch
     size, which is halved when memory runs out.
@@ -71,15 +72,16 @@ class FineTuning(Recipe):
             weights=None if self.weights == "none" else self.weights,
             precision=job.runtime.precision if job.runtime.device.startswith("GPU") else "float32",
         )
-        splits = run_folder.split_validation(job.dataset.train, job.runtime.seed)
-        head, head_history = self._train_head(backbone, *splits, job)
+        head = transfer.build_head(backbone.output_shape[1:], len(job.dataset.class_names), hidden=self.hidden)
         complete = keras.Model(backbone.input, head(backbone.output), name=self.backbone)
+        transfer.unfreeze(complete, self.unfreeze, batch_norm=self.batch_norm)  # reports a mistyped stage at once
+        splits = run_folder.split_validation(job.dataset.train, job.runtime.seed)
+        head_history = self._train_head(backbone, head, *splits, job)
         model = complete
         if job.strategy:
             with job.strategy.scope():
-                model = keras.models.clone_model(complete)
+                model = keras.models.clone_model(complete)  # its layers are trainable where those of `complete` are
                 model.set_weights(complete.get_weights())
-        transfer.unfreeze(model, self.unfreeze, batch_norm=self.batch_norm)
         start, batch_size = model.get_weights(), self.batch_size
         while True:
             try:
@@ -93,14 +95,16 @@ class FineTuning(Recipe):
                 model.set_weights(start)
         return run_folder.detach_from_strategy(model, lambda: complete, job.strategy), [head_history, *history]
 
-    def _train_head(self, backbone, train_split, val_split, job):
-        """Trains the head alone, on features that are computed once: seconds instead of minutes for each epoch."""
+    def _train_head(self, backbone, head, train_split, val_split, job):
+        """Trains the head alone, on features that are computed once: seconds instead of minutes for each epoch.
+
+        Returns the entry for the history.
+        """
         start = time.perf_counter()
         train_features, val_features = (
             np.asarray(transfer.cached_features(backbone, images, job.cache), "float32")
             for images, _ in (train_split, val_split)
         )
-        head = transfer.build_head(backbone.output_shape[1:], len(job.dataset.class_names), hidden=self.hidden)
         head.compile(
             keras.optimizers.Adam(self.head_learning_rate),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -117,7 +121,7 @@ class FineTuning(Recipe):
         ).history
         best = max(history["val_accuracy"])
         print(f"Head on frozen features: validation accuracy {best:.4f} after {len(history['loss'])} epochs.")
-        return head, {"phase": "head", "val_accuracy": best, "seconds": time.perf_counter() - start}
+        return {"phase": "head", "val_accuracy": best, "seconds": time.perf_counter() - start}
 
     def _fine_tune(self, model, train_split, val_split, job, batch_size):
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -145,7 +149,7 @@ PRETRAINED = {
         dataset="cifar10",
         backbone="mobilenet",
         image_size=96,  # larger is better and slower: 128 px takes nearly twice as long
-        unfreeze="",  # the whole network is small enough
+        unfreeze="",  # the complete network is small enough
         epochs=12,
         batch_size=128,  # enough for the statistics of batch normalization
         augment=data.random_crop_and_flip,

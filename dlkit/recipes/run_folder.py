@@ -1,4 +1,4 @@
-"""The run folder: it remembers its settings, never mixes two trainings, and holds only complete files."""
+"""The run folder: it remembers the settings of its training, belongs to one training, and holds only complete files."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ def write_results(folder, model, dataset, history, conditions):
         model: The trained `keras.Model`.
         dataset: The `Dataset`.
         history: List with a dictionary for each epoch.
-        conditions: Dictionary that JSON can hold: settings, data, device. With "flip_tta" true the model predicts with
-            test-time augmentation, as for `evaluate.predict_probs`.
+        conditions: Dictionary that JSON can hold: settings, data, device. If its "flip_tta" is True, the model predicts
+            with test-time augmentation, as for `evaluate.predict_probs`.
 
     Returns:
         Dictionary, the content of `metrics.json`.
@@ -109,12 +109,15 @@ def write_results(folder, model, dataset, history, conditions):
 
 
 def detach_from_strategy(model, build, strategy):
-    """The trained model itself, or, if it was built in the scope of a strategy, an equal one outside of it.
+    """Returns the trained model, or, if it was built in the scope of a strategy, a copy of it outside of that scope.
 
     Args:
         model: The trained `keras.Model`.
         build: Function without arguments that returns a model of the same architecture.
         strategy: A `tf.distribute.Strategy`, or None.
+
+    Returns:
+        A `keras.Model` with the same weights.
     """
     if strategy is None:
         return model

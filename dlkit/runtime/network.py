@@ -1,4 +1,4 @@
-"""Why the network fails, and what to do about it; for downloads and the doctor. Standard library only."""
+"""Access to the network, and advice when it fails, for downloads and the doctor. Standard library only."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from dlkit.runtime import shell
 _UNREACHABLE = {errno.ECONNREFUSED, errno.ENETUNREACH, errno.EHOSTUNREACH}
 
 
-def offline():
-    """True when DLKIT_OFFLINE is set to anything but 0: no download is tried."""
+def is_offline():
+    """Whether DLKIT_OFFLINE is set to anything but 0, so that no download is attempted."""
     return os.environ.get("DLKIT_OFFLINE", "0") not in ("", "0")
 
 
 def open_url(url, *, timeout, method="GET"):
-    """Asks for an address, through the proxy and with the certificates that the environment names now.
+    """Requests a URL through the proxy and with the certificates that the environment names at this moment.
 
-    Unlike `urllib.request.urlopen`, which remembers those of its first call.
+    `urllib.request.urlopen` remembers the proxy and certificates of its first call instead.
 
     Args:
-        url: string.
-        timeout: seconds without a byte after which to give up.
-        method: string, "GET" or "HEAD".
+        url: String.
+        timeout: Float, seconds without a byte after which to give up.
+        method: String, "GET" or "HEAD", default "GET".
 
     Returns:
         An `http.client.HTTPResponse`.
@@ -36,11 +36,15 @@ def open_url(url, *, timeout, method="GET"):
     return urllib.request.build_opener().open(urllib.request.Request(url, method=method), timeout=timeout)
 
 
-def proxy_of(url):
-    """The proxy that urllib uses for an address.
+def proxy_for(url):
+    """The proxy that urllib uses for a URL.
+
+    Args:
+        url: String.
 
     Returns:
-        A string such as "proxy.school.edu:3128", without the user name and password it may be set with, or None.
+        String such as "proxy.school.edu:3128", without the user name and password that may be part of the setting, or
+        None.
     """
     parts = urlsplit(url)
     proxy = urllib.request.getproxies().get(parts.scheme)
@@ -49,8 +53,15 @@ def proxy_of(url):
     return proxy.rpartition("@")[2].rpartition("://")[2].rstrip("/")
 
 
-def reason(error):
-    """The text of an exception from urllib, without the credentials of a proxy."""
+def describe_error(error):
+    """The text of an exception from urllib, without the credentials of a proxy.
+
+    Args:
+        error: Exception.
+
+    Returns:
+        String.
+    """
     plain = isinstance(error, urllib.error.URLError) and not isinstance(error, urllib.error.HTTPError)
     text = str(error.reason if plain else error) or type(error).__name__
     for proxy in urllib.request.getproxies().values():
@@ -60,22 +71,22 @@ def reason(error):
     return text
 
 
-def advice(error, url):
-    """What to do about an exception from urllib, by its cause.
+def suggest_fix(error, url):
+    """What to do about an exception from urllib, according to its cause.
 
     Args:
-        error: the exception.
-        url: string, the address that was asked for.
+        error: Exception.
+        url: String, the URL that was requested.
 
     Returns:
-        A step in words, without a full stop since it may end with a line to paste; None where there is no better
-        one than to try again later.
+        String, one step in words, without a period because it may end with a command to paste; None where the best
+        advice is to try again later.
     """
-    text, proxy = str(error), proxy_of(url)
+    text, proxy = str(error), proxy_for(url)
     if "CERTIFICATE_VERIFY_FAILED" in text:
-        return _about_certificates(text)
+        return _suggest_certificate_fix(text)
     if "Tunnel connection failed: 407" in text or getattr(error, "code", None) == 407:
-        login = shell.set_line("HTTPS_PROXY", f"http://NAME:PASSWORD@{proxy or 'HOST:PORT'}")
+        login = shell.set_variable_command("HTTPS_PROXY", f"http://NAME:PASSWORD@{proxy or 'HOST:PORT'}")
         return f"the proxy wants a user name and a password (write special characters as %40 for @ and so on): {login}"
     cause = getattr(error, "reason", error)
     if isinstance(cause, socket.gaierror) or getattr(cause, "errno", None) in _UNREACHABLE:
@@ -83,12 +94,12 @@ def advice(error, url):
     return None
 
 
-def _about_certificates(text):
+def _suggest_certificate_fix(text):
     if "expired" in text or "not yet valid" in text:
         return "check the date and time of this computer"
     school = "in the network of a school or company, ask for its root certificate as a PEM file and name it: "
-    school += shell.set_line("SSL_CERT_FILE", "/path/to/root.pem")
+    school += shell.set_variable_command("SSL_CERT_FILE", "/path/to/root.pem")
     if sys.platform != "darwin":
         return school
     script = "/Applications/Python {}.{}/Install Certificates.command".format(*sys.version_info[:2])
-    return f"{shell.line('open', script)} installs Python's own certificates; {school}"
+    return f"{shell.join_command('open', script)} installs Python's own certificates; {school}"

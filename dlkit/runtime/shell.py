@@ -1,4 +1,4 @@
-"""Lines that a user can paste: they name this Python and use the syntax of this shell. Standard library only."""
+"""Commands that a user can paste: they name this Python and use the syntax of this shell. Standard library only."""
 
 from __future__ import annotations
 
@@ -19,14 +19,18 @@ _SYNTAX = {
 
 
 def kind(platform=sys.platform, environment=os.environ):
-    """The kind of shell that started this process, judged by the variables that shells set.
+    """The kind of shell that started this process, recognized by the variables that shells set.
 
     Args:
-        platform: string, as `sys.platform`.
-        environment: mapping of environment variables.
+        platform: String, as `sys.platform`.
+        environment: Mapping of environment variables.
 
     Returns:
-        "sh" (also bash and zsh), "fish", "powershell" or "cmd".
+        String, "sh" (also for bash and zsh), "fish", "powershell" or "cmd".
+
+    Example:
+        >>> kind("linux", {"SHELL": "/bin/zsh"})
+        'sh'
     """
     if platform == "win32" and "MSYSTEM" not in environment:  # Git Bash sets MSYSTEM
         return "cmd" if "PROMPT" in environment else "powershell"
@@ -35,80 +39,106 @@ def kind(platform=sys.platform, environment=os.environ):
     return "fish" if Path(environment.get("SHELL", "")).name == "fish" else "sh"
 
 
-def line(*words):
-    """A command as one line, each word quoted where this shell needs it."""
+def join_command(*words):
+    """A command as one line, in which each word is quoted where this shell needs it.
+
+    Args:
+        *words: Strings, the program and its arguments.
+
+    Returns:
+        String.
+    """
     shell = kind()
     if shell in ("sh", "fish"):
         return shlex.join(words)
-    quoted = [_quoted(word, shell) for word in words]
+    quoted = [_quote(word, shell) for word in words]
     call = "& " if shell == "powershell" and quoted[0].startswith('"') else ""  # a quoted name alone is only a text
     return call + " ".join(quoted)
 
 
-def _quoted(word, shell):
+def _quote(word, shell):
     if re.fullmatch(r"[\w.:\\/=+-]+", word):
         return word
-    return f'"{_escaped(word)}"' if shell == "powershell" else f'"{word}"'
+    return f'"{_escape(word)}"' if shell == "powershell" else f'"{word}"'
 
 
-def _escaped(text):
+def _escape(text):
     return re.sub(r'([`"$])', r"`\1", text)
 
 
-def python(*arguments):
-    """The line that runs the Python of this process with some arguments."""
-    return line(sys.executable or "python", *arguments)
-
-
-def command(*arguments):
-    """The line that runs the command `dlkit` of the Python of this process.
+def python_command(*arguments):
+    """The command that runs the Python of this process.
 
     Args:
-        arguments: strings, such as "data", "fetch", "mnist".
+        *arguments: Strings, such as "-m", "pip".
 
     Returns:
-        "dlkit data fetch mnist" where the `dlkit` on the PATH is the one beside this Python; else a line that begins
-        with the path of this Python.
+        String.
+    """
+    return join_command(sys.executable or "python", *arguments)
+
+
+def dlkit_command(*arguments):
+    """The command that runs `dlkit` with the Python of this process.
+
+    Args:
+        *arguments: Strings, such as "data", "fetch", "mnist".
+
+    Returns:
+        String: "dlkit data fetch mnist" where the `dlkit` on the PATH lies next to this Python, otherwise a command
+        that begins with the path of this Python.
     """
     found = shutil.which("dlkit")
-    beside = Path(sys.executable or "python").parent
-    if found and os.path.normcase(Path(found).parent.absolute()) == os.path.normcase(beside.absolute()):
-        return line("dlkit", *arguments)
-    return python("-m", "dlkit", *arguments)
+    folder = Path(sys.executable or "python").parent
+    if found and os.path.normcase(Path(found).parent.absolute()) == os.path.normcase(folder.absolute()):
+        return join_command("dlkit", *arguments)
+    return python_command("-m", "dlkit", *arguments)
 
 
-def set_line(name, value):
-    """The line that sets an environment variable in this shell."""
+def set_variable_command(name, value):
+    """The command that sets an environment variable in this shell.
+
+    Args:
+        name: String, the variable.
+        value: Its value, converted to a string.
+
+    Returns:
+        String.
+    """
     shell = kind()
-    quoted = {"powershell": _escaped, "cmd": str}.get(shell, shlex.quote)(str(value))
+    quoted = {"powershell": _escape, "cmd": str}.get(shell, shlex.quote)(str(value))
     return _SYNTAX[shell][0].format(name=name, value=quoted)
 
 
-def unset_line(name):
-    """The line that removes an environment variable in this shell."""
+def unset_variable_command(name):
+    """The command, as a string, that removes an environment variable in this shell."""
     return _SYNTAX[kind()][1].format(name=name)
 
 
-def delete_line(path):
-    """The line that deletes a file in this shell."""
-    return _SYNTAX[kind()][2].format(value=line("file", str(path)).partition(" ")[2])
+def delete_file_command(path):
+    """The command, as a string, that deletes a file in this shell."""
+    return _SYNTAX[kind()][2].format(value=join_command("file", str(path)).partition(" ")[2])
 
 
 def project_folder():
-    """The folder of the project that this package is used from, or None where only the package is installed."""
+    """The folder of the project that this package is used from, as a `Path`; None where only dlkit is installed."""
     folder = Path(__file__).resolve().parents[2]
     return folder if (folder / "pyproject.toml").exists() else None
 
 
-def install_line(*requirements):
-    """The line that installs packages for the Python of this process, in the project's versions; works in any folder.
+def pip_install_command(*requirements):
+    """The command that installs packages for the Python of this process, in the project's versions, from any folder.
 
     Args:
-        requirements: strings such as "tensorflow[and-cuda]", or options of pip. Without any, all that the project
-            needs, which is known only where `project_folder()` is.
+        *requirements: Strings, such as "tensorflow[and-cuda]", or options of pip; default everything that the project
+            needs, which is known only where `project_folder()` is not None.
+
+    Returns:
+        String.
     """
     folder = project_folder()
     if folder is None:
-        return python("-m", "pip", "install", *requirements)
+        return python_command("-m", "pip", "install", *requirements)
     everything = ("-r", str(folder / "requirements.txt"), "-e", str(folder))
-    return python("-m", "pip", "install", *(requirements or everything), "-c", str(folder / "constraints.txt"))
+    constraints = ("-c", str(folder / "constraints.txt"))
+    return python_command("-m", "pip", "install", *(requirements or everything), *constraints)

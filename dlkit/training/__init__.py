@@ -1,4 +1,4 @@
-"""Training: a `fit` that resumes after a stop, schedules and losses that Keras lacks, several machines."""
+"""Training: a `fit` that resumes after a stop and runs on several machines; schedules and losses that Keras lacks."""
 
 from dlkit.training.checkpoint import Checkpoint, DivergedError
 from dlkit.training.fit import fit, restart

@@ -77,7 +77,10 @@ class Checkpoint(keras.callbacks.Callback):
             ) from error
         shapes = [tuple(variable.shape) for variable in variables]
         if [value.shape for value in values] != shapes or len(best) != len(self.stateful_callbacks):
-            raise ValueError(f"{self.path} belongs to another model. Choose another run folder, or delete it.")
+            raise ValueError(
+                f"{self.path} belongs to another model, optimizer or set of callbacks. Choose another run folder, or "
+                "delete the file."
+            )
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
         self.history, self.stopped = history, stopped
@@ -102,7 +105,15 @@ class Checkpoint(keras.callbacks.Callback):
         self.check_loss(logs["loss"], batch)
 
     def check_loss(self, loss, batch):
-        """Raises a `DivergedError` that says where it began when the loss is NaN or infinite."""
+        """Stops a training whose loss is NaN or infinite.
+
+        Args:
+            loss: Float, the loss of a batch.
+            batch: Integer, the number of the batch in its epoch, from 0.
+
+        Raises:
+            DivergedError: If the loss is NaN or infinite. The message says in which epoch and batch that happened.
+        """
         if not math.isfinite(loss):
             done = len(self.history)
             saved = f"The state after epoch {done} is saved in {self.path}" if done else "Nothing was saved"
@@ -150,5 +161,12 @@ def _attributes(callback):
 
 
 def training_variables(model):
-    """All variables that training changes: those of the model, of its seed generators and of its optimizer."""
+    """All variables that training changes: those of the model, of its seed generators and of its optimizer.
+
+    Args:
+        model: A compiled `keras.Model`, built optimizer included.
+
+    Returns:
+        List of `keras.Variable`.
+    """
     return model.variables + model.optimizer.variables

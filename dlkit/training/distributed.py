@@ -32,14 +32,16 @@ def fit(
 
     Args:
         model: A `keras.Model`, built and compiled in `strategy.scope()`, with a Keras loss and integer labels.
-        make_train_ds: Function (first_epoch, shard), as for `dlkit.training.fit`.
-        strategy: A `tf.distribute.Strategy`, what `runtime.strategy()` returned.
+        make_train_ds: Function (first_epoch, shard) that returns an endless `tf.data.Dataset`, as for
+            `dlkit.training.fit`.
+        strategy: The `tf.distribute.Strategy` that `runtime.strategy()` returned.
         saver: The `Checkpoint` of this training.
         steps_per_epoch: Integer, batches in an epoch.
-        epochs: Integer, the total number of epochs.
-        validation_data: A `tf.data.Dataset`; every worker validates on all of it. Or None.
-        callbacks: The same; they run on worker 0, and what they decide reaches the others after every epoch.
-        verbose: 0 (silent), else one line for each epoch.
+        epochs: Integer, the total number of epochs, those before a stop included.
+        validation_data: A `tf.data.Dataset` of (inputs, targets), or None. Every worker validates on all of it.
+        callbacks: List of `keras.callbacks.Callback`. They run on worker 0; a new learning rate, new weights or a
+            decision to stop reach the other workers after every epoch.
+        verbose: 0 (silent), or 1 or 2 (one line for each epoch), default 1.
 
     Returns:
         List with a dictionary for each epoch: "loss", "accuracy", "seconds", and "val_loss" and "val_accuracy" with

@@ -14,7 +14,12 @@ class SmoothedCrossentropy(keras.losses.Loss):
     Args:
         label_smoothing: Float between 0 and 1, default 0.1: the probability that is spread evenly over all classes.
         name: String, the name of the loss.
-        **kwargs: As for `keras.losses.Loss`.
+        **kwargs: Other arguments of `keras.losses.Loss`, such as `reduction`.
+
+    Example:
+        >>> loss = SmoothedCrossentropy(label_smoothing=0.1)
+        >>> round(float(loss([1], keras.ops.convert_to_tensor([[0.0, 10.0]]))), 2)
+        0.5
 
     References:
         - [Szegedy et al., 2015](https://arxiv.org/abs/1512.00567), section 7.

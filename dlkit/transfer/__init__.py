@@ -1,4 +1,4 @@
-"""Borrowed networks: backbones with the right preprocessing, frozen or fine-tuned, their features kept on disk."""
+"""Transfer learning: pretrained backbones with their preprocessing, freezing and fine-tuning, cached features."""
 
 from dlkit.transfer.backbones import BACKBONES, build_backbone, build_head, find_weights
 from dlkit.transfer.features import cache_key, cached_features

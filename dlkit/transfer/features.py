@@ -1,4 +1,4 @@
-"""What a frozen network makes of images, computed once and kept on disk: nothing frozen is computed twice."""
+"""Cached features of a frozen backbone: computed once, saved on disk, and read from there afterwards."""
 
 from __future__ import annotations
 
@@ -18,29 +18,31 @@ from dlkit.data import DataError
 
 
 def cached_features(model, images, folder, *, batch_size=128, flipped=False):
-    """What `model` makes of `images`: from the file where it was kept, else computed and kept.
+    """The outputs of a frozen model for images, loaded from a file, or computed and saved.
 
-    The file is named by everything that decides its content (layers, weights, images), so that nothing stale is ever
-    read. Rows are appended as they are computed; after a kill the next call goes on where the file ends.
+    The file name is a hash of everything that determines the features (layers, weights and images), so features that
+    are out of date are never read. Rows are appended as they are computed. When the process is killed, the next call
+    resumes where the file ends.
 
     Args:
-        model: a `keras.Model`, such as a backbone, or the lower part that `split` gives; used in inference mode.
-        images: array of shape (count, height, width, channels).
-        folder: where the files are; made when missing.
-        batch_size: images at a time.
-        flipped: True also computes the images mirrored left to right.
+        model: A `keras.Model`, such as a backbone, or the lower model that `transfer.split_model` returns. It is used
+            in inference mode.
+        images: Array of shape (count, height, width, channels).
+        folder: String or path of the folder for the files. It is created if it does not exist.
+        batch_size: Integer, number of images in a batch, default 128.
+        flipped: Boolean, whether the features of the horizontally flipped images are computed too, default False.
 
     Returns:
-        float16 array, memory-mapped and read-only, of shape (count, *features); with `flipped` an array in memory of
-        shape (2, count, *features): first the images as they are.
+        float16 array of shape (count, *features), memory-mapped and read-only. With `flipped`, an array in memory of
+        shape (2, count, *features): the features of the images, then those of the flipped images.
 
     Raises:
-        DataError: when the disk is full or the folder cannot be written.
+        DataError: If the disk is full or the folder cannot be written.
     """
-    parts = [_load_or_compute(model, images, Path(folder), batch_size)]
+    features = _load_or_compute(model, images, Path(folder), batch_size)
     if not flipped:
-        return parts[0]
-    return np.stack([parts[0], _load_or_compute(model, images[:, :, ::-1], Path(folder), batch_size)])
+        return features
+    return np.stack([features, _load_or_compute(model, images[:, :, ::-1], Path(folder), batch_size)])
 
 
 def _load_or_compute(model, images, folder, batch_size):
@@ -51,26 +53,26 @@ def _load_or_compute(model, images, folder, batch_size):
             _extract(model, images, target, batch_size)
     except OSError as error:
         raise DataError(
-            f"Features could not be kept in {folder}: {error}. Make room, or choose another folder."
+            f"The features could not be saved in {folder}: {error}. Free some space, or choose another folder."
         ) from error
     return np.load(target, mmap_mode="r")
 
 
 def _extract(model, images, target, batch_size):
-    """Writes the rows that are still missing, then gives the file its name: what has that name is whole."""
+    """Appends the rows that are still missing and then renames the file, so a file named `target` is complete."""
     shape = (len(images), *model.output_shape[1:])
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "<f2", "fortran_order": False, "shape": shape})
-    begin, row = len(header.getvalue()), 2 * math.prod(shape[1:])
+    header_size, row_size = len(header.getvalue()), 2 * math.prod(shape[1:])
     part = target.with_suffix(".part")
     with open(part, "ab") as file:
         _lock(file)
-        if not target.exists():  # else another process has just finished it
-            if file.seek(0, os.SEEK_END) < begin:
+        if not target.exists():  # otherwise another process has just finished it
+            if file.seek(0, os.SEEK_END) < header_size:
                 file.truncate(0)
                 file.write(header.getvalue())
-            done = (file.tell() - begin) // row
-            file.truncate(begin + done * row)  # a row that was not finished
+            done = (file.tell() - header_size) // row_size
+            file.truncate(header_size + done * row_size)  # removes a row that was not finished
             starts = range(done, len(images), batch_size)
             for start in runtime.progress(starts, f"features of {model.name}, batches:"):
                 features = model.predict_on_batch(images[start : start + batch_size])
@@ -82,30 +84,34 @@ def _extract(model, images, target, batch_size):
             part.unlink(missing_ok=True)
         else:
             os.replace(part, target)
-    except FileNotFoundError:  # the other process was faster between two of our lines
+    except FileNotFoundError:  # another process has renamed the file since `target.exists()`
         if not target.exists():
             raise
 
 
 def _lock(file):
-    """Waits while another process writes this file; a kill lets go of it."""
-    with contextlib.suppress(ImportError):  # Windows has no such lock
+    """Locks the file, or waits for the process that has locked it. A lock ends when its process ends."""
+    with contextlib.suppress(ImportError):  # Windows does not have this lock
         import fcntl
 
         fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def cache_key(model, images):
-    """A name for what a model makes of images: changes with any layer, any weight, any pixel.
+    """A hash of everything that determines the features: it changes with any layer, any weight and any pixel.
+
+    Args:
+        model: A `keras.Model`.
+        images: Array of shape (count, height, width, channels).
 
     Returns:
-        40 hexadecimal digits.
+        String of 40 hexadecimal digits.
     """
     digest = hashlib.sha256()
-    for step in model.operations:  # without names, since Keras numbers some of them anew each time
-        config = {key: value for key, value in step.get_config().items() if key not in ("name", "trainable")}
-        shape = keras.tree.map_structure(lambda tensor: list(tensor.shape), step.output)
-        digest.update(json.dumps([type(step).__name__, config, shape], sort_keys=True, default=str).encode())
+    for operation in model.operations:  # without names, because Keras numbers some of them differently each time
+        config = {key: value for key, value in operation.get_config().items() if key not in ("name", "trainable")}
+        shape = keras.tree.map_structure(lambda tensor: list(tensor.shape), operation.output)
+        digest.update(json.dumps([type(operation).__name__, config, shape], sort_keys=True, default=str).encode())
     for weight in model.weights:
         digest.update(np.ascontiguousarray(weight))
     digest.update(json.dumps([str(images.dtype), images.shape]).encode())

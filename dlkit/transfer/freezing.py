@@ -1,4 +1,4 @@
-"""What of a borrowed network is trained: all of it, its last stages, or nothing; and a spring to where it started."""
+"""Which layers of a pretrained network are trained, and L2-SP, which penalizes the distance from its weights."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ import keras
 
 
 def freeze(model):
-    """Keeps every weight of the model as it is in training.
+    """Freezes all layers of a model, and prints how many parameters are trained. Compile the model afterwards.
+
+    Args:
+        model: A `keras.Model`.
 
     Returns:
-        Number of parameters that are trained from now on: 0. Compile the model after this, not before.
+        Integer, the number of parameters that are trained: 0.
     """
     for layer in model.layers:
         layer.trainable = False
@@ -19,35 +22,40 @@ def freeze(model):
 
 
 def unfreeze(model, stage, *, batch_norm=False):
-    """Trains the layers from a stage on, to the end of the model, and freezes all before it.
+    """Unfreezes the layers from a stage to the end of the model and freezes all layers before it.
 
-    Unless told otherwise, batch normalisation stays frozen: it keeps its statistics and works in inference mode, since
-    the statistics of a few new images would throw away what it has learnt.
+    By default, batch normalization stays frozen: it runs in inference mode with its pretrained statistics, because the
+    statistics of a small new data set would be worse. The function prints how many parameters are trained. Compile the
+    model afterwards.
 
     Args:
-        model: a flat model, such as `keras.Model(backbone.input, head(backbone.output))`.
-        stage: the beginning of a layer's name: "conv5" in ResNet50, "conv_dw_12" in MobileNet, "head". The first layer
-            in the model's order whose name begins so starts the trained part. "" trains everything.
-        batch_norm: True also trains batch normalisation from the stage on: better where there are many images.
+        model: A flat `keras.Model`, such as `keras.Model(backbone.input, head(backbone.output))`.
+        stage: String, the beginning of a layer name, such as "conv5" in ResNet50, "conv_dw_12" in MobileNet, or "head".
+            Training starts at the first layer, in the order of the model, whose name begins with it. "" unfreezes the
+            complete model.
+        batch_norm: Boolean, whether batch normalization is trained too from the stage on, default False. This is better
+            with many images.
 
     Returns:
-        Number of parameters that are trained from now on. Compile the model after this, not before.
+        Integer, the number of parameters that are trained.
 
     Raises:
-        ValueError: when no layer's name begins so.
+        ValueError: If no layer name begins with `stage`.
     """
-    first = _first(model, stage)
+    first = _first_layer_index(model, stage)
     for index, layer in enumerate(model.layers):
         layer.trainable = index >= first and (batch_norm or not isinstance(layer, keras.layers.BatchNormalization))
     return _report_trainable(model, f"from {model.layers[first].name} on" if stage else "from the first layer on")
 
 
-def _first(model, stage):
+def _first_layer_index(model, stage):
     names = [layer.name for layer in model.layers]
     found = [index for index, name in enumerate(names) if name.startswith(stage)]
     if not found:
         stages = sorted({name.split("_")[0] for name in names})
-        raise ValueError(f'No layer of {model.name} begins with "{stage}". Names begin with: {", ".join(stages)}.')
+        raise ValueError(
+            f'No layer name of {model.name} begins with "{stage}". The layer names begin with {", ".join(stages)}.'
+        )
     return found[0]
 
 
@@ -58,46 +66,49 @@ def _report_trainable(model, which):
 
 
 def split_model(model, stage):
-    """Cuts a model before a stage, so that what comes before can be computed once and kept.
+    """Splits a model before a stage, so that the outputs of the lower layers can be computed once and cached.
 
     Args:
-        model: a flat model.
-        stage: as for `unfreeze`; all that the part from there on needs must pass through one tensor.
+        model: A flat `keras.Model`.
+        stage: String, the beginning of the name of the first layer of the upper model, as for `transfer.unfreeze`. One
+            single tensor must connect both models.
 
     Returns:
-        (lower, upper), two models that share the layers of `model`: training `upper` trains `model`.
-        `upper(lower(images))` equals `model(images)`.
+        (lower, upper), two instances of `keras.Model` that share the layers of `model`: training `upper` trains
+        `model`, and `upper(lower(images))` equals `model(images)`.
 
     Raises:
-        ValueError: when no layer's name begins so, or several tensors cross the cut.
+        ValueError: If no layer name begins with `stage`, or several tensors cross the split.
     """
-    first = model.layers[_first(model, stage)]
+    first = model.layers[_first_layer_index(model, stage)]
     cut = first.input
     if isinstance(cut, list):
-        raise ValueError(f"{first.name} has several inputs, so {model.name} cannot be cut before it.")
-    past = ValueError(f"{model.name} cannot be cut before {first.name}: a shortcut goes past it.")
+        raise ValueError(f"{first.name} has several inputs, so {model.name} cannot be split before it.")
+    crossed = ValueError(f"{model.name} cannot be split before {first.name}: a shortcut connection bypasses it.")
     try:
         upper = keras.Model(cut, model.output, name="upper")
     except ValueError as error:
-        raise past from error
+        raise crossed from error
     if cut is not model.input and model.layers[0] in upper.layers:  # Keras 3.12.0 builds it and fails in the call
-        raise past
+        raise crossed
     return keras.Model(model.input, cut, name="lower"), upper
 
 
 @keras.saving.register_keras_serializable("dlkit")
 class L2SP(keras.regularizers.Regularizer):
-    """Penalty on the squared distance from where a weight started (L2-SP, Li et al. 2018, arXiv 1802.01483).
+    """L2-SP regularizer: a penalty on the squared distance of a weight from its starting point.
 
     Args:
-        start: the weight's value before fine-tuning.
-        strength: factor of the penalty; 0.01 and 0.1 are usual.
+        start: Array or variable, the value of the weight before fine-tuning. It is copied.
+        strength: Float, factor of the penalty. Common values are 0.01 and 0.1.
+
+    References:
+        - [Li et al., 2018](https://arxiv.org/abs/1802.01483)
     """
 
     def __init__(self, start, strength):
-        self.start = keras.ops.convert_to_tensor(
-            keras.ops.convert_to_numpy(start).copy()
-        )  # a variable would move along
+        values = keras.ops.convert_to_numpy(start).copy()  # a variable would change with the weight
+        self.start = keras.ops.convert_to_tensor(values)
         self.strength = strength
 
     def __call__(self, weight):
@@ -108,17 +119,21 @@ class L2SP(keras.regularizers.Regularizer):
 
 
 def add_l2_sp(model, strength, *, exclude=("head",)):
-    """Adds the penalty of L2-SP to every trained weight: in fine-tuning it may move, but at a price.
+    """Adds the L2-SP penalty to all trainable weights of a model, with their present values as the starting point.
 
     Args:
-        model: a model after `unfreeze`; compile it after this.
-        strength: factor of the penalty, as for `L2SP`.
-        exclude: names of layers without it: a new head has no start worth keeping.
+        model: A `keras.Model` after `transfer.unfreeze`. Compile it afterwards.
+        strength: Float, factor of the penalty, as for `transfer.L2SP`.
+        exclude: Tuple of strings, names of layers without a penalty, default ("head",), because a new head is not
+            pretrained.
 
     Returns:
-        Number of weights (arrays) that are held.
+        Integer, the number of weights (arrays) that are penalized.
+
+    References:
+        - [Li et al., 2018](https://arxiv.org/abs/1802.01483)
     """
-    held = [w for layer in model.layers if layer.name not in exclude for w in layer.trainable_weights]
-    for weight in held:
+    penalized = [w for layer in model.layers if layer.name not in exclude for w in layer.trainable_weights]
+    for weight in penalized:
         weight.regularizer = L2SP(weight, strength)
-    return len(held)
+    return len(penalized)

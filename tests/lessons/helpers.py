@@ -36,16 +36,16 @@ def assigned(module, name):
     raise AssertionError(f"{module.__name__} assigns nothing to {name}")
 
 
-def nudged(function, values, step=1e-6):
-    """Finite differences of a number with respect to every entry of an array."""
+def finite_differences(function, values, step=1e-6):
+    """The gradient of a scalar function with respect to an array that it reads, by central differences."""
     gradient = np.zeros_like(values)
-    for place in np.ndindex(*values.shape):
-        kept = values[place]
-        values[place] = kept + step
+    for index in np.ndindex(*values.shape):
+        original = values[index]
+        values[index] = original + step
         above = function()
-        values[place] = kept - step
-        gradient[place] = (above - function()) / (2 * step)
-        values[place] = kept
+        values[index] = original - step
+        gradient[index] = (above - function()) / (2 * step)
+        values[index] = original
     return gradient
 
 

@@ -1,17 +1,17 @@
-"""The code of lesson 00 on more cases than the lesson shows, and the checkers of its exercises."""
+"""Tests the code of lesson 00 on more cases than the lesson shows, and the checkers of its exercises."""
 
 import numpy as np
 
 from tests.lessons.exercise_tests import ExerciseTests
 
-# --- exercises: other correct answers, and mistakes with a word of the hint that each should get
+# Exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
 def accuracy_with_a_loop(labels, probs):
-    right = 0
+    correct = 0
     for label, row in zip(labels, probs, strict=True):
-        right += list(row).index(max(row)) == label
-    return right / len(labels)
+        correct += list(row).index(max(row)) == label
+    return correct / len(labels)
 
 
 ALTERNATIVES = {
@@ -24,7 +24,7 @@ MISTAKES = {
     "00.accuracy": [
         (lambda labels, probs: np.sum(probs.argmax(axis=1) == labels), "divide"),
         (lambda labels, probs: np.mean(probs.argmax(axis=1) != labels), "wrong answers"),
-        (lambda labels, probs: 100 * np.mean(probs.argmax(axis=1) == labels), "percent"),
+        (lambda labels, probs: 100 * np.mean(probs.argmax(axis=1) == labels), "percentage"),
         (lambda labels, probs: probs.argmax(axis=1) == labels, "mean over the images"),
         (lambda labels, probs: np.sum(probs.argmax(axis=1) == labels) / 5, "written into"),
         (lambda labels, probs: np.mean([probs[k, label] > 0.45 for k, label in enumerate(labels)]), "below one half"),
@@ -41,7 +41,7 @@ MISTAKES = {
         (6, "dictionary"),
         ({8: 91, 4: 83, 6: 90, 2: 50}, "not percentages"),
         ({8: 0.91, 4: 0.8}, "at least four"),
-        ({8: 0.91, 16: 0.93, 32: 0.95, 64: 0.97}, "go smaller"),
+        ({8: 0.91, 16: 0.93, 32: 0.95, 64: 0.97}, "smaller sizes"),
         ({1: 0.2, 2: 0.5, 3: 0.6, 4: 0.8}, "no size reaches"),
         ({1: 0.2, 2: 0.5, 32: 0.95, 64: 0.97}, "between them"),
     ],

@@ -1,4 +1,4 @@
-"""The code of lesson 01 on more cases than the lesson shows, and the checkers of its exercises."""
+"""Tests the code of lesson 01 on more cases than the lesson shows, and the checkers of its exercises."""
 
 from itertools import pairwise
 
@@ -15,30 +15,30 @@ from tests.lessons.helpers import taped
     ("name", "keras_name"),
     [("sigmoid", "sigmoid"), ("relu", "relu"), ("leaky_relu", "leaky_relu"), ("gelu", "gelu")],
 )
-def test_activations_and_their_slopes_equal_keras_far_out_too(lesson, name, keras_name):
+def test_activations_and_gradients_match_keras(lesson, name, keras_name):
     z = np.concatenate([np.linspace(-30, 30, 301), [0.0, 1e-9, -1e-9]]).reshape(4, -1)
-    values, (slopes,) = taped(getattr(keras.activations, keras_name), z)
+    values, (gradients,) = taped(getattr(keras.activations, keras_name), z)
     np.testing.assert_allclose(getattr(lesson, name)(z), values, atol=1e-6)
-    np.testing.assert_allclose(getattr(lesson, f"{name}_slope")(z), slopes, atol=1e-6)
+    np.testing.assert_allclose(getattr(lesson, f"{name}_gradient")(z), gradients, atol=1e-6)
 
 
-def test_the_slope_of_tanh_equals_keras(lesson):
+def test_tanh_gradient_matches_keras(lesson):
     z = np.linspace(-10, 10, 101)
-    np.testing.assert_allclose(lesson.tanh_slope(z), taped(keras.activations.tanh, z)[1][0], atol=1e-9)
+    np.testing.assert_allclose(lesson.tanh_gradient(z), taped(keras.activations.tanh, z)[1][0], atol=1e-9)
 
 
 @pytest.mark.parametrize("z", [[0.0, 0.0], [3.0, -1.0, 0.5, 2.0], [1000.0, 1001.0, -1000.0]])
-def test_softmax_and_its_jacobian_equal_tensorflow(lesson, z):
+def test_softmax_and_jacobian_match_tensorflow(lesson, z):
     z = tf.constant(z, tf.float64)
     with tf.GradientTape() as tape:
         tape.watch(z)
-        shares = tf.nn.softmax(z)
-    np.testing.assert_allclose(lesson.softmax(z.numpy()), shares.numpy(), atol=1e-12)
-    np.testing.assert_allclose(lesson.softmax_jacobian(z.numpy()), tape.jacobian(shares, z), atol=1e-12)
+        probs = tf.nn.softmax(z)
+    np.testing.assert_allclose(lesson.softmax(z.numpy()), probs.numpy(), atol=1e-12)
+    np.testing.assert_allclose(lesson.softmax_jacobian(z.numpy()), tape.jacobian(probs, z), atol=1e-12)
 
 
 @pytest.mark.parametrize("widths", [(3, 1), (4, 7, 2), (2, 3, 5, 3, 1)])
-def test_a_linear_stack_collapses_whatever_its_widths(lesson, widths):
+def test_collapse_matches_run_stack(lesson, widths):
     rng = np.random.default_rng(0)
     stack = [(rng.normal(size=pair), rng.normal(size=pair[1])) for pair in pairwise(widths)]
     x = rng.normal(size=(6, widths[0]))
@@ -46,7 +46,7 @@ def test_a_linear_stack_collapses_whatever_its_widths(lesson, widths):
     np.testing.assert_allclose(lesson.run_stack(x, stack), x @ W + b, atol=1e-12)
 
 
-def test_the_small_network_equals_keras_for_a_batch(lesson):
+def test_forward_matches_keras_for_a_batch(lesson):
     rng = np.random.default_rng(1)
     weights = [rng.normal(size=shape) for shape in ((3, 2), (2,), (2, 1), (1,))]
     x = rng.normal(size=(20, 3))
@@ -55,15 +55,15 @@ def test_the_small_network_equals_keras_for_a_batch(lesson):
     np.testing.assert_allclose(lesson.forward(x, *weights)[1], network(x), atol=1e-6)
 
 
-# --- exercises: other correct answers, and mistakes with a word of the hint that each should get
+# Exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
-def silu(share_of=lambda z: 0.5 + 0.5 * np.tanh(z / 2), slope_of=lambda z, s: s + z * s * (1 - s)):
-    def written(z):
-        share = share_of(z)
-        return [z * share, slope_of(z, share)]
+def silu(sigmoid=lambda z: 0.5 + 0.5 * np.tanh(z / 2), gradient=lambda z, s: s + z * s * (1 - s)):
+    def answer(z):
+        s = sigmoid(z)
+        return [z * s, gradient(z, s)]
 
-    return written
+    return answer
 
 
 def overflowing(z):
@@ -86,16 +86,16 @@ MISTAKES = {
         (lambda z: silu()(z)[0], "two arrays"),
         (lambda z: (z.sum(), z), "have that shape"),
         (lambda z: (silu()(z)[0] + 1, z), "the value is"),
-        (silu(slope_of=lambda z, s: s * (1 - s)), "slope of σ alone"),
-        (silu(slope_of=lambda z, s: z * s * (1 - s)), "lacks 1·σ"),
-        (silu(slope_of=lambda z, s: s), "lacks z·σ'"),
-        (silu(slope_of=lambda z, s: s + z), "product rule: "),
-        (silu(share_of=overflowing), "NumPy warns"),
-        (silu(share_of=lambda z: overflowing(np.maximum(z, -40)) + 1e-9), "far out"),
+        (silu(gradient=lambda z, s: s * (1 - s)), "derivative of σ(z) alone"),
+        (silu(gradient=lambda z, s: z * s * (1 - s)), "lacks 1·σ"),
+        (silu(gradient=lambda z, s: s), "lacks z·σ'"),
+        (silu(gradient=lambda z, s: s + z), "use the product rule: "),
+        (silu(sigmoid=overflowing), "NumPy warns"),
+        (silu(sigmoid=lambda z: overflowing(np.maximum(z, -40)) + 1e-9), "very negative z"),
     ],
     "01.softmax_on_paper": [
-        ([0.665, 0.245, 0.09], "turned round"),
-        ([1001 / 3006, 1002 / 3006, 1003 / 3006], "exponential first"),
+        ([0.665, 0.245, 0.09], "reversed"),
+        ([1001 / 3006, 1002 / 3006, 1003 / 3006], "exponentials first"),
         ([np.nan] * 3, "infinity divided"),
         ([1, 2.718, 7.389], "sum to 1"),
         ([0.2, 0.3, 0.5], "subtract 1001"),

@@ -1,4 +1,4 @@
-"""The code of lesson 03 on more cases than the lesson shows, and the checkers of its exercises."""
+"""Tests the code of lesson 03 on more cases than the lesson shows, and the checkers of its exercises."""
 
 import re
 
@@ -17,36 +17,36 @@ def random_problem(rng, batch=6, inputs=3, hidden=5, outputs=1):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_backward_agrees_with_nudging_and_with_gradient_tape(lesson, seed):
+def test_backward_matches_finite_differences_and_tape(lesson, seed):
     rng = np.random.default_rng(seed)
     x, weights = random_problem(rng)
     y = rng.random((6, 1))
     by_hand = lesson.backward(x, y, weights)
-    nudged = lesson.numerical_gradients(lambda: lesson.mse(lesson.forward(x, weights)[-1], y), weights)
+    finite_differences = lesson.numerical_gradients(lambda: lesson.mse(lesson.forward(x, weights)[-1], y), weights)
     variables = [tf.Variable(values) for values in weights]
     with tf.GradientTape() as tape:
         hidden = tf.nn.relu(x @ variables[0] + variables[1])
         loss = tf.reduce_mean((tf.sigmoid(hidden @ variables[2] + variables[3]) - y) ** 2)
     taped = tape.gradient(loss, variables)
-    for a, b, c in zip(by_hand, nudged, taped, strict=True):
+    for a, b, c in zip(by_hand, finite_differences, taped, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
         np.testing.assert_allclose(a, c, atol=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_mlps_backward_agrees_with_nudging_and_with_gradient_tape(lesson, seed):
+def test_mlp_backward_matches_finite_differences_and_tape(lesson, seed):
     rng = np.random.default_rng(seed)
     x, weights = random_problem(rng, outputs=4)
     y = rng.integers(0, 4, 6)
     by_hand = lesson.mlp_backward(x, y, weights)
-    nudged = lesson.numerical_gradients(lambda: lesson.cross_entropy(x, y, weights), weights)
+    finite_differences = lesson.numerical_gradients(lambda: lesson.cross_entropy(x, y, weights), weights)
     variables = [tf.Variable(values) for values in weights]
     with tf.GradientTape() as tape:
         logits = tf.nn.relu(x @ variables[0] + variables[1]) @ variables[2] + variables[3]
         loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
     taped = tape.gradient(loss, variables)
     assert float(loss) == pytest.approx(lesson.cross_entropy(x, y, weights), abs=1e-12)
-    for a, b, c in zip(by_hand, nudged, taped, strict=True):
+    for a, b, c in zip(by_hand, finite_differences, taped, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
         np.testing.assert_allclose(a, c, atol=1e-12)
 
@@ -55,18 +55,18 @@ def test_softmax_does_not_overflow(lesson):
     np.testing.assert_allclose(lesson.softmax(np.array([[1001.0, 1002, 1003]])).sum(), 1)
 
 
-def test_the_finite_difference_check_would_find_a_planted_mistake(lesson):
+def test_backward_with_mistake_differs_from_backward(lesson):
     rng = np.random.default_rng(0)
     x, weights = random_problem(rng)
     y = rng.random((6, 1))
-    right = lesson.backward(x, y, weights)
+    expected = lesson.backward(x, y, weights)
     for mistake in ("turned", "twice"):
         wrong = lesson.backward_with(mistake, x, y, weights)
-        assert lesson.largest_difference(right, wrong) > 1e-3
-    np.testing.assert_allclose(lesson.backward_with("none", x, y, weights)[0], right[0])
+        assert lesson.largest_difference(expected, wrong) > 1e-3
+    np.testing.assert_allclose(lesson.backward_with("none", x, y, weights)[0], expected[0])
 
 
-def test_two_runs_of_a_training_in_numpy_give_the_same_bits(lesson):
+def test_train_epoch_is_reproducible(lesson):
     def train():
         rng = np.random.default_rng(0)
         x, y = rng.random((100, 64)), rng.integers(0, 10, 100)
@@ -82,8 +82,8 @@ def test_two_runs_of_a_training_in_numpy_give_the_same_bits(lesson):
 
 
 @pytest.mark.slow
-def test_two_runs_of_the_whole_notebook_give_the_same_bits(tmp_path):
-    """Fresh kernels, all cells: the same texts and pictures but for what is timed, and the same weights."""
+def test_notebook_is_reproducible(tmp_path):
+    """Two runs in fresh kernels give the same weights, texts and figures, except where times are measured."""
     from nbclient import NotebookClient
 
     def run():
@@ -107,59 +107,59 @@ def strip_counts(outputs):
     return [{key: value for key, value in output.items() if key != "execution_count"} for output in outputs]
 
 
-# --- exercises: other correct answers, and mistakes with a word of the hint that each should get
+# Exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
-def tanh_another_way(x, W, b, da):
+def alternative_tanh(x, W, b, da):
     z = x @ W + b
     dz = da / np.cosh(z) ** 2
     return [np.einsum("ni,nj->ij", x, dz), np.ones(len(x)) @ dz, np.einsum("nj,ij->ni", dz, W)]
 
 
-def tanh_mistake(dz_of, db_of=lambda dz: dz.sum(axis=0), sign=1, returns=3):
-    def mistaken(x, W, b, da):
+def mistaken_tanh(dz_of, db_of=lambda dz: dz.sum(axis=0), sign=1, returns=3):
+    def answer(x, W, b, da):
         dz = sign * dz_of(x @ W + b, da)
         return (x.T @ dz, db_of(dz), dz @ W.T)[:returns]
 
-    return mistaken
+    return answer
 
 
-def right_slope(z, da):
+def correct_dz(z, da):
     return da * (1 - np.tanh(z) ** 2)
 
 
 ALTERNATIVES = {
     "03.flipped_sign": [" Rises "],
     "03.one_step_on_paper": [np.float64(1.3)],
-    "03.tanh_layer_gradient": [tanh_another_way],
+    "03.tanh_layer_gradient": [alternative_tanh],
 }
 
 MISTAKES = {
     "03.flipped_sign": [
         ("falls", "uphill"),
-        ("stays", "fastest growth"),
-        ("oscillates", "does not come back"),
+        ("stays", "steepest ascent"),
+        ("oscillates", "never come back"),
         (1, "one of"),
     ],
     "03.one_step_on_paper": [
         (-0.3, "sign"),
         (0.9, "factor 2"),
         (8.5, "learning rate"),
-        (0.7, "both belong"),
+        (0.7, "two factors of 2"),
         (-8.0, "take the step"),
         (2.0, "forward"),
         ("1.3", "give one number"),
     ],
     "03.tanh_layer_gradient": [
-        (tanh_mistake(lambda z, da: da), "derivative of tanh is missing"),
-        (tanh_mistake(right_slope, sign=-1), "sign is turned"),
-        (tanh_mistake(right_slope, db_of=lambda dz: dz), "sum over the batch"),
-        (tanh_mistake(right_slope, db_of=lambda dz: dz.mean(axis=0)), "db is a mean"),
-        (tanh_mistake(lambda z, da: da * (1 - np.tanh(np.tanh(z)) ** 2)), "taken twice"),
-        (tanh_mistake(right_slope, returns=2), "three arrays"),
+        (mistaken_tanh(lambda z, da: da), "derivative of tanh is missing"),
+        (mistaken_tanh(correct_dz, sign=-1), "sign is flipped"),
+        (mistaken_tanh(correct_dz, db_of=lambda dz: dz), "sum over the batch"),
+        (mistaken_tanh(correct_dz, db_of=lambda dz: dz.mean(axis=0)), "db is a mean"),
+        (mistaken_tanh(lambda z, da: da * (1 - np.tanh(np.tanh(z)) ** 2)), "applied twice"),
+        (mistaken_tanh(correct_dz, returns=2), "three arrays"),
         (lambda x, W, b, da: (W, b, x), "dW does not match finite differences"),
         (lambda x, W, b, da: (x @ da, b, x), "raised ValueError"),
-        (lambda x, W, b, da: (W.T, b, x), "dW has shape (2, 3)"),
+        (lambda x, W, b, da: (W.T, b, x), "this has shape (2, 3)"),
     ],
 }
 

@@ -1,4 +1,4 @@
-"""The code of lesson 05 on more cases than the lesson shows, and the checkers of its exercises."""
+"""Tests the code of lesson 05 on more cases than the lesson shows, and the checkers of its exercises."""
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ import tensorflow as tf
 from tests.lessons.exercise_tests import ExerciseTests
 
 
-def test_the_three_ways_have_the_same_weights_and_the_class_comes_back_from_its_file(lesson, tmp_path):
+def test_subclass_mlp_matches_functional_and_is_reloaded(lesson, tmp_path):
     functional, subclass = lesson.build_functional(), lesson.SubclassMLP()
     images = np.random.default_rng(0).integers(0, 256, (5, 28, 28)).astype("uint8")
     subclass(images)
@@ -20,7 +20,7 @@ def test_the_three_ways_have_the_same_weights_and_the_class_comes_back_from_its_
 
 
 @pytest.mark.parametrize("optimizer", ["SGD", "Adam", "RMSprop"])
-def test_the_loop_by_hand_is_fit_step_for_step_with_an_uneven_last_batch(lesson, optimizer):
+def test_train_by_hand_matches_fit_step_by_step(lesson, optimizer):
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (90, 28, 28)).astype("uint8"), rng.integers(0, 10, 90)
     lesson.cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -32,18 +32,18 @@ def test_the_loop_by_hand_is_fit_step_for_step_with_an_uneven_last_batch(lesson,
         if by_hand:
             losses, trace = lesson.train_by_hand(network, network.optimizer, images, labels, 32)
         else:
-            keeper = lesson.KeepWeights()
-            history = network.fit(images, labels, 32, shuffle=False, callbacks=[keeper], verbose=0)
-            trace = keeper.trace
+            recorder = lesson.RecordWeights()
+            history = network.fit(images, labels, 32, shuffle=False, callbacks=[recorder], verbose=0)
+            trace = recorder.trace
         traces.append(trace)
     assert [len(trace) for trace in traces] == [3, 3]
     for ours, theirs in zip(*traces, strict=True):
-        assert lesson.apart(ours, theirs) < 1e-5
+        assert lesson.max_difference(ours, theirs) < 1e-5
     mean = np.average(losses, weights=[32, 32, 26])
     np.testing.assert_allclose(mean, history.history["loss"][0], rtol=1e-5)
 
 
-def test_scrambling_keeps_every_pixel_value_and_is_the_same_for_all_images(lesson):
+def test_scramble_permutes_all_images_alike(lesson):
     images = np.arange(2 * 784).reshape(2, 28, 28)
     lesson.order = np.random.default_rng(1).permutation(784)
     scrambled = lesson.scramble(images)
@@ -51,23 +51,23 @@ def test_scrambling_keeps_every_pixel_value_and_is_the_same_for_all_images(lesso
     assert np.array_equal(scrambled[1] - scrambled[0], np.full((28, 28), 784))
 
 
-# --- exercises: other correct answers, and mistakes with a word of the hint that each should get
+# Exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
-def each(clip):
+def per_array(clip):
     return lambda gradients, limit: [clip(g, limit) for g in gradients]
 
 
-def by_length(gradients, limit):
-    length = np.sqrt(sum(np.sum(g**2) for g in gradients))
-    return [g * min(1, limit / length) for g in gradients]
+def by_global_norm(gradients, limit):
+    norm = np.sqrt(sum(np.sum(g**2) for g in gradients))
+    return [g * min(1, limit / norm) for g in gradients]
 
 
-BY_NUMBER = each(lambda g, limit: np.clip(g, -limit, limit))
+BY_VALUE = per_array(lambda g, limit: np.clip(g, -limit, limit))
 
 
-def clipped(clip=BY_NUMBER, sign=1, loss_of=lambda before, after: before, training=True, swapped=False):
-    def written(network, loss_function, optimizer, x, y, limit):
+def clipped(clip=BY_VALUE, sign=1, loss_of=lambda before, after: before, training=True, swapped=False):
+    def answer(network, loss_function, optimizer, x, y, limit):
         with tf.GradientTape() as tape:
             outputs = network(x, training=training)
             before = loss_function(outputs, y) if swapped else loss_function(y, outputs)
@@ -76,11 +76,11 @@ def clipped(clip=BY_NUMBER, sign=1, loss_of=lambda before, after: before, traini
         optimizer.apply_gradients([(tf.constant(sign * g), v) for g, v in zip(gradients, variables, strict=True)])
         return loss_of(float(before), float(loss_function(y, network(x))))
 
-    return written
+    return answer
 
 
 def clipped_by_formula(network, loss_function, optimizer, x, y, limit):
-    """Right for one dense layer and squared errors only."""
+    """Clips correctly, but only for one dense layer and squared errors."""
     W, b = network.get_weights()[-2:]
     error = x @ W + b - y
     gradients = [2 * x.T @ error / len(x), 2 * error.mean(axis=0)]
@@ -100,14 +100,14 @@ ALTERNATIVES = {
 
 MISTAKES = {
     "05.clipped_step": [
-        (clipped(clip=each(lambda g, limit: g)), "not clipped"),
-        (clipped(clip=each(np.minimum)), "but not the negative"),
-        (clipped(clip=by_length), "length of all gradients"),
-        (clipped(clip=each(lambda g, limit: 0.5 * g)), "not where one SGD step"),
-        (clipped(sign=-1), "climbs"),
-        (clipped(sign=0), "did not move"),
+        (clipped(clip=per_array(lambda g, limit: g)), "not clipped"),
+        (clipped(clip=per_array(np.minimum)), "but not the negative"),
+        (clipped(clip=by_global_norm), "norm of all gradients"),
+        (clipped(clip=per_array(lambda g, limit: 0.5 * g)), "not those of one SGD step"),
+        (clipped(sign=-1), "goes uphill"),
+        (clipped(sign=0), "did not change"),
         (clipped(loss_of=lambda before, after: after), "before the step"),
-        (clipped(loss_of=lambda before, after: None), "return the loss"),
+        (clipped(loss_of=lambda before, after: None), "is the `return` missing"),
         (clipped(loss_of=lambda before, after: [before, after]), "one number"),
         (clipped(training=False), "training=True"),
         (clipped(training=None), "training=True"),

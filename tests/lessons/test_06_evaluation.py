@@ -1,7 +1,8 @@
-"""The code of lesson 06 on more cases than the lesson shows, and the checkers of its exercises."""
+"""Tests the code of lesson 06 on more cases than the lesson shows, and the checkers of its exercises."""
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import f1_score
@@ -19,7 +20,7 @@ def ranked(ties, seed=0, count=200):
 
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("seed", range(3))
-def test_roc_and_average_precision_equal_scikit_learn_with_equal_scores_too(lesson, ties, seed):
+def test_roc_area_and_average_precision_match_scikit_learn(lesson, ties, seed):
     y, scores = ranked(ties, seed)
     np.testing.assert_allclose(lesson.roc_area(y, scores), metrics.roc_auc_score(y, scores), atol=1e-12)
     ours, theirs = lesson.average_precision(y, scores), metrics.average_precision_score(y, scores)
@@ -29,35 +30,33 @@ def test_roc_and_average_precision_equal_scikit_learn_with_equal_scores_too(less
 
 
 @pytest.mark.parametrize("threshold", [-10.0, 0.0, 0.8, 10.0])
-def test_precision_recall_and_f1_equal_scikit_learn_for_detectors_that_always_or_never_fire(lesson, threshold):
+def test_precision_recall_f1_match_scikit_learn(lesson, threshold):
     y, scores = ranked(ties=False)
-    says = scores > threshold
-    tp, fp, fn, tn = lesson.counts(y, says)
-    assert [[tn, fp], [fn, tp]] == metrics.confusion_matrix(y, says).tolist()
-    theirs = metrics.precision_recall_fscore_support(y, says, average="binary", zero_division=0)
+    predicted = scores > threshold
+    tp, fp, fn, tn = lesson.confusion_counts(y, predicted)
+    assert [[tn, fp], [fn, tp]] == metrics.confusion_matrix(y, predicted).tolist()
+    theirs = metrics.precision_recall_fscore_support(y, predicted, average="binary", zero_division=0)
     np.testing.assert_allclose(lesson.precision_recall_f1(tp, fp, fn), theirs[:3], atol=1e-12)
 
 
 @pytest.mark.parametrize("bins", [3, 5, 10])
-def test_the_calibration_curve_equals_scikit_learn(lesson, bins):
+def test_calibration_matches_scikit_learn(lesson, bins):
     y, scores = ranked(ties=False)
     p = 1 / (1 + np.exp(-scores))
-    said, true, error = lesson.calibration(y, p, bins)
-    np.testing.assert_allclose((true, said), calibration_curve(y, p, n_bins=bins), atol=1e-12)
+    prob_pred, prob_true, error = lesson.calibration(y, p, bins)
+    np.testing.assert_allclose((prob_true, prob_pred), calibration_curve(y, p, n_bins=bins), atol=1e-12)
     assert 0 < error < 1
     assert lesson.calibration(np.array([True, False]), np.array([1.0, 0.0]), bins)[2] == 0
 
 
-@pytest.mark.parametrize(("right", "count"), [(0, 10), (3, 7), (58, 60), (60, 60)])
-def test_the_interval_equals_scipy(lesson, right, count):
-    from scipy.stats import binomtest
-
-    theirs = binomtest(right, count).proportion_ci(method="wilson")
-    np.testing.assert_allclose(lesson.wilson(right / count, count), (theirs.low, theirs.high), atol=1e-6)
+@pytest.mark.parametrize(("correct", "count"), [(0, 10), (3, 7), (58, 60), (60, 60)])
+def test_wilson_matches_scipy(lesson, correct, count):
+    theirs = binomtest(correct, count).proportion_ci(method="wilson")
+    np.testing.assert_allclose(lesson.wilson(correct / count, count), (theirs.low, theirs.high), atol=1e-6)
 
 
 @pytest.mark.parametrize(("count", "k"), [(10, 5), (23, 4), (7, 7)])
-def test_every_row_is_tested_once_and_never_by_a_model_that_saw_it(lesson, count, k):
+def test_k_fold_tests_every_row_once_and_matches_scikit_learn(lesson, count, k):
     order = np.random.default_rng(0).permutation(count)
     folds = list(lesson.k_fold(order, k))
     assert len(folds) == k
@@ -69,14 +68,14 @@ def test_every_row_is_tested_once_and_never_by_a_model_that_saw_it(lesson, count
         assert all(map(np.array_equal, ours, theirs))
 
 
-def test_f1_of_every_class_equals_scikit_learn(lesson):
+def test_f1_by_class_matches_scikit_learn(lesson):
     rng = np.random.default_rng(0)
-    labels, said = rng.integers(0, 5, 100), rng.integers(0, 4, 100)
-    theirs = metrics.f1_score(labels, said, average=None, labels=range(6), zero_division=0)
-    np.testing.assert_allclose(lesson.f1_by_class(labels, said, 6), theirs, atol=1e-12)
+    labels, predictions = rng.integers(0, 5, 100), rng.integers(0, 4, 100)
+    theirs = metrics.f1_score(labels, predictions, average=None, labels=range(6), zero_division=0)
+    np.testing.assert_allclose(lesson.f1_by_class(labels, predictions, 6), theirs, atol=1e-12)
 
 
-def test_rows_in_both_parts_are_found_and_columns_ranked_by_correlation(lesson):
+def test_rows_also_in_and_best_columns(lesson):
     rng = np.random.default_rng(0)
     train, test = rng.normal(size=(20, 3)), rng.normal(size=(6, 3))
     test[[1, 4]] = train[[7, 7]]
@@ -87,19 +86,19 @@ def test_rows_in_both_parts_are_found_and_columns_ranked_by_correlation(lesson):
 
 
 @pytest.mark.parametrize(("printed", "count"), [(0.9667, 30), (0.9722, 36), (0.5, 2), (1.0, 1), (0.6667, 3)])
-def test_the_smallest_test_set_that_prints_a_number(lesson, printed, count):
+def test_smallest_count(lesson, printed, count):
     assert lesson.smallest_count(printed) == count
 
 
-# --- exercises: other correct answers, and mistakes with a word of the hint that each should get
+# Exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
 def macro_f1_with(average="macro", **settings):
-    def written(labels, predictions, num_classes):
+    def answer(labels, predictions, num_classes):
         options = {"labels": range(num_classes), "zero_division": 0} | settings
         return f1_score(labels, predictions, average=average, **options)
 
-    return written
+    return answer
 
 
 def f1_with_nan(labels, predictions, num_classes):
@@ -109,10 +108,10 @@ def f1_with_nan(labels, predictions, num_classes):
 
 ALTERNATIVES = {
     "06.find_the_leaks": [
-        ["column 3", "patients in both"],
-        dict.fromkeys(["column 3", "patients in both"]).keys(),
-        {"column 3": True, "patients in both": True, "rows twice": False},
-        np.array(["column 3", "patients in both"]),
+        ["column 3", "shared patients"],
+        dict.fromkeys(["column 3", "shared patients"]).keys(),
+        {"column 3": True, "shared patients": True, "duplicate rows": False},
+        np.array(["column 3", "shared patients"]),
     ],
     "06.macro_f1": [macro_f1_with()],
     "06.precision_and_recall": [[0.25, 0.75]],
@@ -121,11 +120,11 @@ ALTERNATIVES = {
 MISTAKES = {
     "06.find_the_leaks": [
         ("column 3", "a set of names"),
-        ({"scaling"}, "none of the names"),
-        ({"rows twice", "column 3"}, "no row stands"),
-        ({"column 0"}, "honest sign"),
+        ({"scaling"}, "not one of the names"),
+        ({"duplicate rows", "column 3"}, "no row is in both splits"),
+        ({"column 0"}, "legitimate feature"),
         ({"column 4"}, "does not give"),
-        ({"patients in both"}, "hardly overlap"),
+        ({"shared patients"}, "hardly overlap"),
         ({"column 3"}, "came twice"),
     ],
     "06.macro_f1": [
@@ -133,16 +132,16 @@ MISTAKES = {
         (macro_f1_with("weighted"), "how often it occurs"),
         (macro_f1_with(labels=None), "divide by num_classes"),
         (macro_f1_with(average=None), "one number"),
-        (f1_with_nan, "nan"),
+        (f1_with_nan, "NaN"),
         (lambda labels, predictions, num_classes: 0.5, "F1 from its TP, FP, FN"),
     ],
     "06.precision_and_recall": [
-        ((0.75, 0.25), "exchanged"),
-        ((25, 75), "as shares"),
+        ((0.75, 0.25), "precision first"),
+        ((25, 75), "not percentages"),
         ((0.333, 0.75), "all alarms"),
         ((0.25, 0.015), "not by all people"),
-        ((0.5, 0.75), "precision: of all"),
-        ((0.25, 0.5), "recall: of the 20"),
+        ((0.5, 0.75), "precision: which fraction"),
+        ((0.25, 0.5), "recall: which fraction"),
         (0.25, "two numbers"),
     ],
 }

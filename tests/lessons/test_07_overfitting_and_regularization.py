@@ -1,4 +1,4 @@
-"""The code of lesson 07 on more cases than the lesson shows, and the checkers of its exercises."""
+"""Tests the code of lesson 07 on more cases than the lesson shows, and the checkers of its exercises."""
 
 import keras
 import numpy as np
@@ -7,30 +7,30 @@ import tensorflow as tf
 
 from tests.lessons.exercise_tests import ExerciseTests
 from tests.lessons.helpers import taped
-from tools.notebooks import SOLUTIONS, definitions
+from tools.notebooks import definitions
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.01, 3.0])
-@pytest.mark.parametrize(("name", "of_keras"), [("l1_penalty", "L1"), ("l2_penalty", "L2")])
-def test_penalties_and_slopes_equal_keras(lesson, strength, name, of_keras):
+@pytest.mark.parametrize(("name", "keras_name"), [("l1_penalty", "L1"), ("l2_penalty", "L2")])
+def test_penalties_and_gradients_match_keras(lesson, strength, name, keras_name):
     w = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
-    value, (slope,) = taped(getattr(keras.regularizers, of_keras)(strength), w)
+    value, (gradient,) = taped(getattr(keras.regularizers, keras_name)(strength), w)
     ours = getattr(lesson, name)(w, strength)
     np.testing.assert_allclose(ours[0], value, rtol=1e-5)
-    np.testing.assert_allclose(ours[1], slope, atol=1e-5)
+    np.testing.assert_allclose(ours[1], gradient, atol=1e-5)
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
-def test_dropout_equals_keras_in_both_modes(lesson, rate):
+def test_dropout_matches_keras_in_both_modes(lesson, rate):
     x = np.random.default_rng(0).normal(size=(40, 30)).astype("float32")
     mask = keras.layers.Dropout(rate, seed=7)(np.ones_like(x), training=True).numpy() > 0
-    for in_training in (True, False):
-        theirs = keras.layers.Dropout(rate, seed=7)(x, training=in_training)
-        np.testing.assert_allclose(lesson.dropout(x, rate, in_training, mask), theirs, rtol=1e-5)
+    for training in (True, False):
+        theirs = keras.layers.Dropout(rate, seed=7)(x, training=training)
+        np.testing.assert_allclose(lesson.dropout(x, rate, training, mask), theirs, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("count", "momentum", "epsilon"), [(2, 0.99, 1e-3), (64, 0.9, 1e-5), (7, 0.5, 0.1)])
-def test_batch_norm_and_its_gradients_equal_keras_over_several_batches(lesson, count, momentum, epsilon):
+def test_batch_norm_and_gradients_match_keras(lesson, count, momentum, epsilon):
     rng = np.random.default_rng(0)
     layer = keras.layers.BatchNormalization(momentum=momentum, epsilon=epsilon, dtype="float64")
     layer.build((None, 3))
@@ -50,14 +50,14 @@ def test_batch_norm_and_its_gradients_equal_keras_over_several_batches(lesson, c
             np.testing.assert_allclose(ours, gradient, atol=1e-6)
     np.testing.assert_allclose(moving[0], layer.moving_mean.numpy(), atol=1e-6)
     np.testing.assert_allclose(moving[1], layer.moving_variance.numpy(), atol=1e-6)
-    in_use, same = lesson.batch_norm(x, gamma, beta, moving, False, momentum, epsilon)
-    np.testing.assert_allclose(in_use, layer(x, training=False), atol=1e-6)
+    inference_output, same = lesson.batch_norm(x, gamma, beta, moving, False, momentum, epsilon)
+    np.testing.assert_allclose(inference_output, layer(x, training=False), atol=1e-6)
     assert same is moving
 
 
 @pytest.mark.parametrize("patience", [1, 2, 4])
-def test_the_solutions_early_stopping_stops_where_keras_does(patience):
-    solution = definitions(next(path for path in SOLUTIONS if path.name.startswith("07")))
+def test_solution_early_stopping_matches_keras(lesson_path, patience):
+    solution = definitions(lesson_path.parent / "solutions" / lesson_path.name)
     losses = 1 / np.arange(1, 31) + 0.15 * np.random.default_rng(3).random(30)
     callback = keras.callbacks.EarlyStopping(patience=patience)
     network = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
@@ -71,16 +71,16 @@ def test_the_solutions_early_stopping_stops_where_keras_does(patience):
     assert solution.early_stopping(losses, patience) == (run, callback.best_epoch + 1)
 
 
-# --- exercises: other correct answers, and mistakes with a word of the hint that each should get
+# Exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
-def exchanged_at_the_end(losses, patience):
+def swapped_at_the_end(losses, patience):
     run, best = early_stopping(since=1)(losses, patience)
     return (best, run) if run == len(losses) and run - best < patience else (run, best)
 
 
 def early_stopping(since=0, strict=True, late=0, best_of=None):
-    def written(losses, patience):
+    def answer(losses, patience):
         best, waited = 0, 0
         for k, loss in enumerate(losses):
             better = k == 0 or (loss < losses[best] if strict else loss <= losses[best])
@@ -89,7 +89,7 @@ def early_stopping(since=0, strict=True, late=0, best_of=None):
                 break
         return k + since, (best if best_of is None else best_of(losses[: k + 1])) + since
 
-    return written
+    return answer
 
 
 ALTERNATIVES = {
@@ -103,7 +103,7 @@ MISTAKES = {
         ({"plain": [0.87, 0.88, 0.87]}, "give a dictionary"),
         ({"plain": [0.87, 0.88], "mine": [0.9, 0.91]}, "at least three seeds"),
         ({"plain": [87, 88, 87], "mine": [90, 91, 92]}, "percentages"),
-        ({"plain": [0.87, 0.88, 0.87], "mine": [0.9, 0.9, 0.9]}, "the same number"),
+        ({"plain": [0.87, 0.88, 0.87], "mine": [0.9, 0.9, 0.9]}, "the same accuracy"),
         ({"plain": [0.87, 0.88, 0.87], "mine": [0.88, 0.88, 0.87]}, "gained most"),
     ],
     "07.early_stopping": [
@@ -113,14 +113,14 @@ MISTAKES = {
         (early_stopping(since=1, best_of=lambda losses: len(losses) - 1), "the lowest loss so far"),
         (lambda losses, patience: (1, 1), "Count epochs since"),
         (lambda losses, patience: 3, "two numbers"),
-        (exchanged_at_the_end, "exchanged"),
+        (swapped_at_the_end, "wrong order"),
     ],
     "07.l2_step": [
-        (2.95, "a slope too"),
+        (2.95, "a gradient too"),
         (2.947, "factor 2"),
         (2.941, "the penalty itself"),
         (2.956, "towards zero"),
-        (3.056, "against the slope"),
+        (3.056, "against the gradient"),
         (2.44, "learning rate is missing"),
         (1.0, "0.5 + 2λw"),
     ],

@@ -1,16 +1,17 @@
-"""The code of lesson 08 on more cases than the lesson shows, and the checkers of its exercises."""
+"""Tests the code of lesson 08 on more cases than the lesson shows, and the checkers of its exercises."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from dlkit.exercises.lesson_08 import broken_trainings
 from tests.lessons.exercise_tests import ExerciseTests
 
 
 @pytest.mark.parametrize("skip", [False, True])
 @pytest.mark.parametrize("activation", ["relu", "sigmoid"])
-def test_the_deep_sweep_equals_keras_in_every_layer(lesson, activation, skip):
+def test_backward_matches_keras_in_every_layer(lesson, activation, skip):
     deep = lesson
     deep.depth, deep.units = 6, 12
     deep.cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -18,16 +19,16 @@ def test_the_deep_sweep_equals_keras_in_every_layer(lesson, activation, skip):
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (20, 28, 28)).astype("uint8"), rng.integers(0, 10, 20)
     x = images.reshape(20, -1) / 255
-    weights = deep.pairs(network)
+    weights = deep.layer_weights(network)
     assert len(weights) == 7
     logits = deep.forward(x, weights, getattr(deep, activation), skip)[-1]
     np.testing.assert_allclose(logits, network(images), atol=1e-4)
-    of_keras = deep.gradient_norms(network, images, labels)
+    keras_norms = deep.gradient_norms(network, images, labels)
     by_hand = deep.norms_by_hand(network, images, labels, getattr(deep, activation), skip)
-    np.testing.assert_allclose(by_hand, of_keras, rtol=1e-3)
+    np.testing.assert_allclose(by_hand, keras_norms, rtol=1e-3)
 
 
-def test_batch_norm_and_skip_change_only_what_they_say(lesson):
+def test_build_adds_parameters_for_batch_norm_only(lesson):
     deep = lesson
     deep.depth, deep.units = 4, 8
     counts = {
@@ -40,7 +41,7 @@ def test_batch_norm_and_skip_change_only_what_they_say(lesson):
 
 
 @pytest.mark.parametrize("limit", [0.1, 1.0, 1e6])
-def test_clipping_equals_tensorflow_and_keras(lesson, limit):
+def test_clip_by_global_norm_matches_tensorflow_and_keras(lesson, limit):
     rng = np.random.default_rng(0)
     gradients = [rng.normal(size=(3, 4)), rng.normal(size=4), rng.normal(size=(2, 2, 2))]
     theirs, _ = tf.clip_by_global_norm(gradients, limit)
@@ -54,19 +55,17 @@ def test_clipping_equals_tensorflow_and_keras(lesson, limit):
 
 
 @pytest.mark.parametrize("units", [64, 400])
-def test_he_keeps_the_size_of_the_signal_and_glorot_halves_its_square(lesson, units):
+def test_signal_sizes_stay_with_he_and_halve_with_glorot(lesson, units):
     x = np.random.default_rng(0).normal(size=(200, units))
-    halved = {}
-    for name, deviation in (("He", lambda n, _: np.sqrt(2 / n)), ("Glorot", lambda n, m: np.sqrt(2 / (n + m)))):
-        sizes = lesson.signal_sizes(x, deviation, 8, units, np.random.default_rng(1))
-        halved[name] = (sizes[-1] / sizes[0]) ** 2
-    assert 0.2 < halved["He"] < 5
-    assert 0.2 < halved["Glorot"] * 2**7 < 5
+    ratios = {}
+    for name, std_of in (("He", lambda n, _: np.sqrt(2 / n)), ("Glorot", lambda n, m: np.sqrt(2 / (n + m)))):
+        sizes = lesson.signal_sizes(x, std_of, 8, units, np.random.default_rng(1))
+        ratios[name] = (sizes[-1] / sizes[0]) ** 2
+    assert 0.2 < ratios["He"] < 5
+    assert 0.2 < ratios["Glorot"] * 2**7 < 5
 
 
-def test_each_broken_training_shows_the_sign_of_its_mistake():
-    from dlkit.exercises.lesson_08 import broken_trainings
-
+def test_broken_trainings_show_their_mistakes():
     curves = {letter: {k: np.array(v) for k, v in pair.items()} for letter, pair in broken_trainings().items()}
     chance = np.log(10)
     mixed, twice, large, zero = (curves[letter] for letter in "ABCD")
@@ -78,7 +77,7 @@ def test_each_broken_training_shows_the_sign_of_its_mistake():
     assert abs(zero["training"] - chance).max() < 0.01
 
 
-# --- exercises: other correct answers, and mistakes with a word of the hint that each should get
+# Exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
 def skip_gradient(dx_of=lambda x, W, dy: dy + np.where(x > 0, dy @ W.T, 0), dw_of=lambda x, dy: (x * (x > 0)).T @ dy):
@@ -97,29 +96,29 @@ ALTERNATIVES = {
 MISTAKES = {
     "08.diagnoses": [
         ({"A": "zero weights"}, "A, B, C and D"),
-        (DIAGNOSES | {"A": "overfitting"}, "none of the four"),
-        (DIAGNOSES | {"D": "softmax twice"}, "does not move at all"),
-        (DIAGNOSES | {"C": "labels mixed up"}, "jumps about"),
-        (DIAGNOSES | {"B": "labels mixed up"}, "hangs above 1.46"),
-        (DIAGNOSES | {"A": "softmax twice"}, "the two part"),
+        (DIAGNOSES | {"A": "overfitting"}, "not one of the four"),
+        (DIAGNOSES | {"D": "softmax twice"}, "does not change at all"),
+        (DIAGNOSES | {"C": "labels mixed up"}, "jumps up and down"),
+        (DIAGNOSES | {"B": "labels mixed up"}, "stay above 1.46"),
+        (DIAGNOSES | {"A": "softmax twice"}, "two losses diverge"),
     ],
     "08.he_deviation": [
         (0.01, "variance"),
         (0.0894, "Glorot"),
-        (0.2, "the inputs count"),
+        (0.2, "number of inputs, not of outputs"),
         (0.0707, "factor 2"),
-        (1.0, "number of inputs"),
+        (1.0, "where n is the number of inputs"),
     ],
     "08.skip_layer_gradient": [
-        (skip_gradient(dx_of=lambda x, W, dy: (dy @ W.T) * (x > 0)), "dy goes straight"),
-        (skip_gradient(dx_of=lambda x, W, dy: dy), "skip's part alone"),
-        (skip_gradient(dx_of=lambda x, W, dy: dy + dy @ W.T), "slope of ReLU"),
+        (skip_gradient(dx_of=lambda x, W, dy: (dy @ W.T) * (x > 0)), "reaches x directly"),
+        (skip_gradient(dx_of=lambda x, W, dy: dy), "skip connection alone"),
+        (skip_gradient(dx_of=lambda x, W, dy: dy + dy @ W.T), "derivative of ReLU"),
         (skip_gradient(dx_of=lambda x, W, dy: dy + (dy @ W) * (x > 0)), "transposed"),
         (skip_gradient(dx_of=lambda x, W, dy: (dy + dy @ W.T) * (x > 0)), "path through W only"),
         (skip_gradient(dx_of=lambda x, W, dy: dy + (dy @ W.T) * (x >= 0)), "exactly 0"),
         (skip_gradient(dx_of=lambda x, W, dy: -dy), "two paths"),
-        (skip_gradient(dx_of=lambda x, W, dy: dy.T), "dx has shape"),
-        (skip_gradient(dw_of=lambda x, dy: x.T @ dy), "not x"),
+        (skip_gradient(dx_of=lambda x, W, dy: dy.T), "dx must have the shape"),
+        (skip_gradient(dw_of=lambda x, dy: x.T @ dy), "not by x"),
         (skip_gradient(dw_of=lambda x, dy: dy.T @ x), "dense layer"),
         (lambda x, W, dy: dy, "two arrays"),
     ],

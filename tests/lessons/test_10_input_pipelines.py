@@ -5,36 +5,38 @@ import math
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from sklearn.model_selection import train_test_split
 
 from tests.lessons.exercise_tests import ExerciseTests
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_warp_equals_keras(lesson, seed):
+def test_warp_matches_keras(lesson, seed):
     rng = np.random.default_rng(seed)
     image = rng.integers(0, 256, (13, 17, 3)).astype("float32")
-    matrix = lesson.move(*rng.uniform(-3, 3, 2)) @ lesson.turn(rng.uniform(-40, 40), 13)
+    matrix = lesson.translation(*rng.uniform(-3, 3, 2)) @ lesson.rotation(rng.uniform(-40, 40), 13)
     theirs = keras.ops.image.affine_transform(
         image, matrix.ravel()[:8].astype("float32"), interpolation="bilinear", fill_mode="nearest"
     )
     np.testing.assert_allclose(lesson.warp(image, matrix), theirs, atol=0.05)
 
 
-def test_turning_by_a_quarter_is_numpys_rotation(lesson):
+def test_rotation_by_90_degrees_is_numpy_rot90(lesson):
     image = np.random.default_rng(0).random((9, 9, 3))
-    np.testing.assert_allclose(lesson.warp(image, lesson.turn(90, 9)), np.rot90(image), atol=1e-9)
+    np.testing.assert_allclose(lesson.warp(image, lesson.rotation(90, 9)), np.rot90(image), atol=1e-9)
 
 
-def test_batches_by_hand_give_every_image_once_with_its_label(lesson):
+def test_batches_by_hand_yield_each_pair_once(lesson):
     images, labels = np.arange(70)[:, None] * 2, np.arange(70)
     batches = list(lesson.batches_by_hand(images, labels, 32, np.random.default_rng(0)))
-    assert [len(part) for _, part in batches] == [32, 32, 6]
-    assert sorted(np.concatenate([part for _, part in batches])) == list(range(70))
+    assert [len(y) for _, y in batches] == [32, 32, 6]
+    assert sorted(np.concatenate([y for _, y in batches])) == list(range(70))
     assert all((x[:, 0] == 2 * y).all() for x, y in batches)
     assert batches[0][1].tolist() != sorted(batches[0][1])
 
 
-def test_the_broken_pipeline_is_broken_in_validation_only(lesson):
+def test_broken_datasets_mismatch_only_validation_labels(lesson):
     images = np.broadcast_to(np.arange(1300)[:, None, None], (1300, 2, 2))
     train_ds, val_ds = lesson.broken_datasets(images, np.arange(1300))
     assert all((x[:, 0, 0] == y).all() for x, y in train_ds.as_numpy_iterator())
@@ -44,19 +46,17 @@ def test_the_broken_pipeline_is_broken_in_validation_only(lesson):
 # --- exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
-def split_with_scikit_learn(labels, share, rng):
-    from sklearn.model_selection import train_test_split
-
+def split_with_scikit_learn(labels, fraction, rng):
     seed = int(rng.integers(1 << 30))
-    return train_test_split(np.arange(len(labels)), test_size=share, stratify=labels, random_state=seed)
+    return train_test_split(np.arange(len(labels)), test_size=fraction, stratify=labels, random_state=seed)
 
 
-def split_mistake(kind, turn=round):
-    def mistaken(labels, share, rng):
-        rng = np.random.default_rng(share > 0.3) if kind == "own generator" else rng
+def split_mistake(kind, rounding=round):
+    def mistaken(labels, fraction, rng):
+        rng = np.random.default_rng(fraction > 0.3) if kind == "own generator" else rng
         rng = np.random.default_rng() if kind == "no generator" else rng
         rows = np.arange(len(labels))
-        order, count = rng.permutation(rows), round(share * len(rows))
+        order, count = rng.permutation(rows), round(fraction * len(rows))
         if kind == "not stratified":
             return order[count:], order[:count]
         if kind == "overlap":
@@ -64,16 +64,16 @@ def split_mistake(kind, turn=round):
         if kind == "drawn twice":
             return order[count:], rng.choice(order[:count], count)
         by_class = [np.flatnonzero(labels == label) for label in np.unique(labels)]
-        if kind == "half":  # shuffles the first half of each class, which holds all that it takes
-            by_class = [np.r_[rng.permutation(own[: len(own) // 2]), own[len(own) // 2 :]] for own in by_class]
+        if kind == "half":  # shuffles only the first half of each class, from which all validation images come
+            by_class = [np.r_[rng.permutation(rows[: len(rows) // 2]), rows[len(rows) // 2 :]] for rows in by_class]
         else:
-            by_class = [own if kind == "not random" else rng.permutation(own) for own in by_class]
+            by_class = [rows if kind == "not random" else rng.permutation(rows) for rows in by_class]
         if kind == "classes from 0":
             by_class = [rng.permutation(np.flatnonzero(labels == label)) for label in range(3)]
-        counts = [turn(share * len(own)) for own in by_class]
-        val = np.concatenate([own[:n] for own, n in zip(by_class, counts, strict=True)])
+        counts = [rounding(fraction * len(rows)) for rows in by_class]
+        val = np.concatenate([rows[:n] for rows, n in zip(by_class, counts, strict=True)])
         start = 1 if kind == "lost" else 0
-        train = np.concatenate([own[n + start :] for own, n in zip(by_class, counts, strict=True)])
+        train = np.concatenate([rows[n + start :] for rows, n in zip(by_class, counts, strict=True)])
         return (val, train) if kind == "exchanged" else (train, val)
 
     return mistaken
@@ -81,8 +81,6 @@ def split_mistake(kind, turn=round):
 
 def datasets(*, shuffled="pairs", train_count=1000, val_start=1000):
     def make(images, labels):
-        import tensorflow as tf
-
         if shuffled == "images":
             images = images[np.random.default_rng(0).permutation(len(images))]
         pairs = tf.data.Dataset.from_tensor_slices((images, labels))
@@ -98,7 +96,7 @@ def datasets(*, shuffled="pairs", train_count=1000, val_start=1000):
 
 
 class ShuffledBatches:
-    """Batches of NumPy arrays, in a new order whenever somebody begins to read them."""
+    """Batches of NumPy arrays, in a new order for each iteration."""
 
     def __init__(self, images, labels):
         self.images, self.labels, self.rng = images, labels, np.random.default_rng(0)
@@ -108,7 +106,7 @@ class ShuffledBatches:
             yield self.images[rows], self.labels[rows]
 
 
-STEPS = ("read", "cache", "shuffle", "batch", "augment", "enlarge", "prefetch")
+STEPS = ("read", "cache", "shuffle", "batch", "augment", "resize", "prefetch")
 
 ALTERNATIVES = {
     "10.order_of_steps": [STEPS, np.array(STEPS)],
@@ -121,22 +119,22 @@ ALTERNATIVES = {
 
 MISTAKES = {
     "10.order_of_steps": [
-        (["read", "augment", "cache", "shuffle", "batch", "enlarge", "prefetch"], "augmented images for ever"),
-        (["read", "shuffle", "cache", "batch", "augment", "enlarge", "prefetch"], "first epoch's order"),
-        (["read", "cache", "batch", "shuffle", "augment", "enlarge", "prefetch"], "always come together"),
-        (["read", "cache", "shuffle", "augment", "batch", "enlarge", "prefetch"], "one by one"),
-        (["read", "cache", "shuffle", "batch", "enlarge", "augment", "prefetch"], "many times the work"),
-        (["read", "enlarge", "cache", "shuffle", "batch", "augment", "prefetch"], "many times the memory"),
-        (["read", "prefetch", "cache", "shuffle", "batch", "augment", "enlarge"], "comes last"),
-        (["cache", "read", "shuffle", "batch", "augment", "enlarge", "prefetch"], "nothing to cache"),
+        (["read", "augment", "cache", "shuffle", "batch", "resize", "prefetch"], "augmented images and repeat"),
+        (["read", "shuffle", "cache", "batch", "augment", "resize", "prefetch"], "first epoch's order"),
+        (["read", "cache", "batch", "shuffle", "augment", "resize", "prefetch"], "always be in one batch"),
+        (["read", "cache", "shuffle", "augment", "batch", "resize", "prefetch"], "one by one"),
+        (["read", "cache", "shuffle", "batch", "resize", "augment", "prefetch"], "many times the work"),
+        (["read", "resize", "cache", "shuffle", "batch", "augment", "prefetch"], "many times the memory"),
+        (["read", "prefetch", "cache", "shuffle", "batch", "augment", "resize"], "comes last"),
+        (["cache", "read", "shuffle", "batch", "augment", "resize", "prefetch"], "nothing to cache"),
         (["read", "cache"], "seven words"),
     ],
     "10.repaired_datasets": [
         (datasets(shuffled="images"), "another image's label"),
         (datasets(shuffled="nothing"), "not shuffled any more"),
-        (datasets(shuffled="two"), "hardly move"),
+        (datasets(shuffled="two"), "hardly shuffled"),
         (datasets(shuffled="once"), "second epoch"),
-        (datasets(shuffled="batches"), "whole batches"),
+        (datasets(shuffled="batches"), "complete batches"),
         (lambda x, y: map(iter, datasets()(x, y)), "two datasets"),
         (lambda x, y: [iter(list(ds)) for ds in datasets()(x, y)], "second epoch|raised"),
         (datasets(val_start=900), "in both datasets"),
@@ -145,8 +143,8 @@ MISTAKES = {
     ],
     "10.stratified_split": [
         (split_mistake("not stratified"), "so 14, 7 and 2"),
-        (split_mistake("right", turn=math.ceil), "so 14, 7 and 2"),
-        (split_mistake("right", turn=math.floor), "so 14, 7 and 2"),
+        (split_mistake("rounding", rounding=math.ceil), "so 14, 7 and 2"),
+        (split_mistake("rounding", rounding=math.floor), "so 14, 7 and 2"),
         (split_mistake("own generator"), "another generator"),
         (split_mistake("no generator"), "same generator"),
         (split_mistake("half"), "never drawn"),
@@ -154,10 +152,10 @@ MISTAKES = {
         (split_mistake("drawn twice"), "drawn twice"),
         (split_mistake("not random"), "another generator"),
         (split_mistake("classes from 0"), "classes 0, 1, 2|raised"),
-        (split_mistake("lost"), "in neither part"),
+        (split_mistake("lost"), "in neither split"),
         (split_mistake("exchanged"), "exchanged"),
-        (lambda labels, share, rng: labels, "return two arrays"),
-        (lambda labels, share, rng: (labels[:80] * 1.5, labels[80:]), "whole numbers"),
+        (lambda labels, fraction, rng: labels, "return two arrays"),
+        (lambda labels, fraction, rng: (labels[:80] * 1.5, labels[80:]), "of integers"),
     ],
 }
 

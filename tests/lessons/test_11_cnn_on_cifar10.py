@@ -11,26 +11,26 @@ from tests.random_weights import assert_equal_models, layer_settings, randomize
 
 
 @pytest.mark.parametrize("size", [2, 4])
-def test_patches_are_the_windows_of_a_grid_row_by_row(lesson, size):
+def test_extract_patches_cuts_a_grid_of_windows(lesson, size):
     images = np.random.default_rng(0).integers(0, 256, (3, 8, 12, 2))
     grid = np.lib.stride_tricks.sliding_window_view(images, (size, size), axis=(1, 2))[:, ::size, ::size]
-    patches = lesson.patches_of(images, size)
+    patches = lesson.extract_patches(images, size)
     assert patches.shape == (3 * (8 // size) * (12 // size), size * size * 2)
     np.testing.assert_array_equal(patches, grid.transpose(0, 1, 2, 4, 5, 3).reshape(patches.shape))
 
 
-def test_the_tutorials_network_is_dlkits_classic_layer_by_layer(lesson):
+def test_classic_has_the_layers_of_build_classic_cnn(lesson):
     assert layer_settings(assigned(lesson, "classic")) == layer_settings(models.build_classic_cnn((32, 32, 3), 10))
 
 
-def test_the_block_is_dlkits(lesson):
+def test_residual_block_matches_dlkit(lesson):
     inputs = keras.Input((4, 5, 3))
     ours, theirs = lesson.residual_block(inputs), models.residual_block(inputs, 3, name="block")
     noise = np.random.default_rng(0).normal(size=(3, 4, 5, 3)).astype("float32")
     assert_equal_models(keras.Model(inputs, ours), keras.Model(inputs, theirs), noise)
 
 
-def test_the_block_is_the_identity_where_its_branch_is_silent(lesson):
+def test_residual_block_is_identity_when_branch_is_zero(lesson):
     inputs = keras.Input((4, 4, 3))
     block = randomize(keras.Model(inputs, lesson.residual_block(inputs)))
     *_, norm = [layer for layer in block.layers if isinstance(layer, keras.layers.BatchNormalization)]
@@ -56,7 +56,7 @@ def cutout_mistake(kind):
     def mistaken(images, size, rng):
         result = images if kind == "in place" else images.copy()
         for image in result:
-            top, left = (2, 2) if kind == "same place" else rng.integers(0, 16 - size + 1, 2)
+            top, left = (2, 2) if kind == "same position" else rng.integers(0, 16 - size + 1, 2)
             if kind == "one channel":
                 image[top : top + size, left : left + size, 0] = 0
             elif kind == "too large":
@@ -68,17 +68,17 @@ def cutout_mistake(kind):
     return mistaken
 
 
-def cutout_at(places):
-    """Cutout with its squares where `places(height, width, size, count, rng)` says: rows and columns of the corners."""
+def cutout_at(positions):
+    """Cutout whose corners are at `positions(height, width, size, count, rng)`, a pair of rows and columns."""
 
-    def written(images, size, rng):
+    def cut(images, size, rng):
         result = images.copy()
-        corners = np.broadcast_arrays(*places(*images.shape[1:3], size, len(images), rng))
+        corners = np.broadcast_arrays(*positions(*images.shape[1:3], size, len(images), rng))
         for image, top, left in zip(result, *corners, strict=True):
             image[max(top, 0) : top + size, max(left, 0) : left + size] = 0
         return result
 
-    return written
+    return cut
 
 
 def anywhere(height, width, size, count, rng):
@@ -94,13 +94,13 @@ def by_centers(height, width, size, count, rng):
 ALTERNATIVES = {
     "11.cutout": [cutout_with_masks, cutout_at(anywhere), cutout_at(by_centers)],
     "11.five_points": [{"before": [0.5, 10], "after": [0.551, 59.9]}],
-    "11.multiply_adds": [np.int64(3_115_008)],
+    "11.count_macs": [np.int64(3_115_008)],
 }
 
 MISTAKES = {
     "11.cutout": [
         (cutout_mistake("in place"), "work on a copy"),
-        (cutout_mistake("same place"), "same place"),
+        (cutout_mistake("same position"), "same position"),
         (cutout_mistake("one channel"), "all three channels"),
         (cutout_mistake("too large"), "6 x 6"),
         (cutout_mistake("float"), "keep their type"),
@@ -123,12 +123,12 @@ MISTAKES = {
         ({"after": (0.6, 30)}, "give"),
         ({"before": 0.5, "after": 0.6}, "pair of numbers"),
     ],
-    "11.multiply_adds": [
-        (3 * 3 * 32 * 64, "every place"),
+    "11.count_macs": [
+        (3 * 3 * 32 * 64, "every position"),
         (13 * 13 * 64 * 9, "32 input channels"),
         (15 * 15 * 64 * 9 * 32, "13 times"),
         (2 * 3_115_008, "count as one"),
-        (1, "places of the output"),
+        (1, "positions of the output"),
     ],
 }
 

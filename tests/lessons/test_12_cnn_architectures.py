@@ -3,27 +3,28 @@
 import keras
 import numpy as np
 import pytest
+from keras import layers, ops
 
 from dlkit import models
 from tests.lessons.exercise_tests import ExerciseTests
-from tests.lessons.helpers import assigned, nudged
+from tests.lessons.helpers import assigned, finite_differences
 from tests.random_weights import assert_equal_models, layer_settings
 
 
-def test_the_costs_by_formula_are_those_of_the_model(lesson):
+def test_conv_costs_and_dense_costs_match_the_model(lesson):
     network = keras.Sequential([keras.Input((20, 20, 7)), keras.layers.Conv2D(9, 5), keras.layers.Flatten()])
     network.add(keras.layers.Dense(4))
     formula = lesson.conv_costs(16, 5, 7, 9) + lesson.dense_costs(16 * 16 * 9, 4)
     assert formula.tolist() == [network.count_params(), sum(models.count_macs(network).values())]
 
 
-def test_the_lessons_lenet_is_dlkits_layer_by_layer(lesson):
+def test_lenet_has_the_layers_of_build_lenet5(lesson):
     assert layer_settings(assigned(lesson, "lenet")) == layer_settings(models.build_lenet5((32, 32, 3), 10))
 
 
 @pytest.mark.parametrize("with_shortcut", [True, False])
 @pytest.mark.parametrize("depth", [8, 14, 32])
-def test_the_deep_network_is_dlkits(lesson, depth, with_shortcut):
+def test_deep_network_matches_build_resnet(lesson, depth, with_shortcut):
     ours = lesson.deep_network(depth, with_shortcut, 16, (4, 8, 16))
     theirs = models.build_resnet(
         (16, 16, 3), 10, depth=depth, channels=(4, 8, 16), shortcut="zeros" if with_shortcut else None
@@ -32,24 +33,21 @@ def test_the_deep_network_is_dlkits(lesson, depth, with_shortcut):
     assert_equal_models(ours, theirs, noise, atol=1e-3)
 
 
-def test_the_separable_convolutions_gradients_agree_with_nudging(lesson):
+def test_separable_backward_matches_finite_differences(lesson):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(1, 4, 5, 3))
     weights = [rng.normal(size=(3, 3, 3)), rng.normal(size=(3, 2)), rng.normal(size=2)]
-    y, h, seen = lesson.separable(x, *weights)
-    gradients = lesson.separable_backward(2 * y, weights[0], weights[1], h, seen)
+    y, h, windows = lesson.separable(x, *weights)
+    gradients = lesson.separable_backward(2 * y, weights[0], weights[1], h, windows)
     for values, gradient in zip(weights, gradients, strict=True):
-        found = nudged(lambda: np.sum(lesson.separable(x, *weights)[0] ** 2), values)
-        np.testing.assert_allclose(gradient, found, atol=1e-5)
+        expected = finite_differences(lambda: np.sum(lesson.separable(x, *weights)[0] ** 2), values)
+        np.testing.assert_allclose(gradient, expected, atol=1e-5)
 
 
 # --- exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
 def bottleneck_as_a_model(x, width):
-    import keras
-    from keras import layers
-
     branch = keras.Sequential()
     for kernel, channels in ((1, width), (3, width), (1, x.shape[-1])):
         branch.add(layers.Conv2D(channels, kernel, padding="same", use_bias=False))
@@ -63,13 +61,11 @@ def bottleneck(
     *, inner=True, last="after", shortcut=True, bias=False, kernels=(1, 3, 1), norms=3, second="chain", back=None
 ):
     def block(x, width):
-        from keras import layers, ops
-
         y = x
         channels_of = (width, width, back(width) if back else x.shape[-1])
         for k, (kernel, channels) in enumerate(zip(kernels, channels_of, strict=True)):
-            seen = x if second == "from x" and k == 1 else y
-            y = layers.Conv2D(channels, kernel, padding="same", use_bias=bias)(seen)
+            inputs = x if second == "from x" and k == 1 else y
+            y = layers.Conv2D(channels, kernel, padding="same", use_bias=bias)(inputs)
             y = layers.BatchNormalization()(y) if k < norms else y
             y = ops.relu(y) if k < 2 and inner else y
         y = ops.relu(y) if last == "before" else y
@@ -114,7 +110,7 @@ MISTAKES = {
         (7 * 7 * 512 * 4096, "bias too"),
         (7 * 512 * 4096 + 4096, "7 columns"),
         (512 * 4096 + 4096, "mean over the image"),
-        (138_357_544, "whole network"),
+        (138_357_544, "complete network"),
         (1, "inputs"),
         ("many", "give one number"),
     ],

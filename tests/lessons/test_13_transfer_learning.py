@@ -6,14 +6,14 @@ import numpy as np
 from tests.lessons.exercise_tests import ExerciseTests
 
 
-def test_only_keeps_the_classes_and_numbers_them_in_their_order(lesson):
+def test_only_selects_and_relabels_classes(lesson):
     images, labels = np.arange(6), np.array([3, 0, 7, 3, 9, 0])
-    kept, numbered = lesson.only((images, labels), (3, 9))
-    assert kept.tolist() == [0, 3, 4]
-    assert numbered.tolist() == [0, 0, 1]
+    selected, relabeled = lesson.only((images, labels), (3, 9))
+    assert selected.tolist() == [0, 3, 4]
+    assert relabeled.tolist() == [0, 0, 1]
 
 
-def test_pick_draws_each_class_equally_and_differently_for_each_seed(lesson):
+def test_pick_is_balanced_and_depends_on_the_seed(lesson):
     labels = np.repeat(np.arange(4), 50)
     lesson.target_train = np.arange(200), labels
     first, classes = lesson.pick(5, seed=0)
@@ -24,13 +24,13 @@ def test_pick_draws_each_class_equally_and_differently_for_each_seed(lesson):
     assert (first == lesson.pick(5, seed=0)[0]).all()
 
 
-def test_a_copied_network_has_arrays_of_its_own(lesson):
+def test_copied_network_has_its_own_weights(lesson):
     network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
-    twin = lesson.copied(network)
-    for ours, theirs in zip(twin.get_weights(), network.get_weights(), strict=True):
+    copy = lesson.copied(network)
+    for ours, theirs in zip(copy.get_weights(), network.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    twin.set_weights([weight + 1 for weight in twin.get_weights()])
-    assert not np.allclose(twin.get_weights()[0], network.get_weights()[0])
+    copy.set_weights([weight + 1 for weight in copy.get_weights()])
+    assert not np.allclose(copy.get_weights()[0], network.get_weights()[0])
 
 
 # --- exercises: other correct answers, and mistakes with a word of the hint that each should get
@@ -38,20 +38,16 @@ def test_a_copied_network_has_arrays_of_its_own(lesson):
 
 def l2_sp(*, start_of=lambda s: s, scale=1.0, gradient=2.0, first_only=False):
     def penalty(weights, start, strength):
-        steps = [w - start_of(s) for w, s in zip(weights, start, strict=True)]
-        counted = steps[:1] if first_only else steps
-        total = scale * strength * sum(np.vdot(step, step) for step in counted)
-        return total, [gradient * strength * step for step in steps]
+        differences = [w - start_of(s) for w, s in zip(weights, start, strict=True)]
+        counted = differences[:1] if first_only else differences
+        total = scale * strength * sum(np.vdot(d, d) for d in counted)
+        return total, [gradient * strength * d for d in differences]
 
     return penalty
 
 
 RUNS = [0.5, 0.52, 0.51]
-
-
 LOWER, HIGHER = [0.4, 0.41, 0.39], [0.6, 0.61, 0.62]
-
-
 CROSSED = {n: {"frozen": RUNS, "fine-tuned": LOWER if n < 50 else HIGHER} for n in (5, 20, 80, 320)}
 
 
@@ -68,12 +64,12 @@ ALTERNATIVES = {
 
 MISTAKES = {
     "13.arrays_that_change": [
-        ("dense/kernel", "a set of texts"),
+        ("dense/kernel", "a set of strings"),
         ({"dense/weights"}, "there is no dense/weights"),
         ({"conv/kernel"}, "frozen"),
         ({"norm/gamma"}, "dense layer"),
         ({"dense/kernel", "dense/bias"}, "nobody has frozen"),
-        ({"dense/kernel", "dense/bias", "norm/gamma", "norm/beta"}, "follow every batch"),
+        ({"dense/kernel", "dense/bias", "norm/gamma", "norm/beta"}, "with every batch"),
     ],
     "13.crossing": [
         ({}, "give {images_per_class"),
@@ -82,8 +78,8 @@ MISTAKES = {
         ({5: {"frozen": [50, 51, 52], "fine-tuned": RUNS}}, "not percentages"),
         ({5: {"frozen": [0.5] * 3, "fine-tuned": RUNS}}, "another seed"),
         ({5: CROSSED[5], 80: CROSSED[80]}, "four are needed"),
-        (dict.fromkeys(range(4), CROSSED[80]), "fewer images"),
-        (dict.fromkeys(range(4), CROSSED[5]), "more images"),
+        (dict.fromkeys(range(4), CROSSED[80]), "try fewer"),
+        (dict.fromkeys(range(4), CROSSED[5]), "try more"),
     ],
     "13.l2_sp": [
         (l2_sp(start_of=lambda s: 0), "not from zero"),

@@ -6,75 +6,74 @@ import tempfile
 
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
 
 from dlkit import exercises
 from tests.lessons.exercise_tests import ExerciseTests
 
 
 @pytest.mark.parametrize("printed", [0.9667, 0.9722, 0.5, 1.0, 0.3333, 0.8571])
-def test_the_smallest_count_gives_the_printed_share_and_no_smaller_one_does(lesson, printed):
-    right, count = lesson.smallest_count(printed)
-    assert round(right / count, 4) == printed
+def test_smallest_count_gives_the_printed_accuracy(lesson, printed):
+    correct, count = lesson.smallest_count(printed)
+    assert round(correct / count, 4) == printed
     for smaller in range(1, count):
         assert printed not in {round(k / smaller, 4) for k in range(smaller + 1)}
 
 
-def test_two_directions_are_those_of_scikit_learn(lesson):
-    from sklearn.decomposition import PCA
-
+def test_principal_components_2d_match_scikit_learn(lesson):
     rows = np.random.default_rng(0).normal(size=(50, 6)) * [5, 3, 1, 1, 1, 1]
-    ours, theirs = lesson.two_directions(rows), PCA(2).fit_transform(rows)
+    ours, theirs = lesson.principal_components_2d(rows), PCA(2).fit_transform(rows)
     np.testing.assert_allclose(np.abs(ours), np.abs(theirs), atol=1e-9)
 
 
-def test_between_classes_is_one_where_classes_are_points_and_small_where_they_are_mixed(lesson):
+def test_between_class_variance_of_points_and_of_noise(lesson):
     rng = np.random.default_rng(0)
     lesson.names = ["a", "b", "c"]
     labels = rng.integers(0, 3, 3000)
-    assert lesson.between_classes(np.eye(3)[labels], labels) == pytest.approx(1)
-    assert lesson.between_classes(rng.normal(size=(3000, 4)), labels) < 0.01
+    assert lesson.between_class_variance(np.eye(3)[labels], labels) == pytest.approx(1)
+    assert lesson.between_class_variance(rng.normal(size=(3000, 4)), labels) < 0.01
 
 
-def test_between_and_within_classes_add_up(lesson):
+def test_between_and_within_class_variance_add_up(lesson):
     rng = np.random.default_rng(1)
     lesson.names = ["a", "b"]
     labels = rng.integers(0, 2, 100)
     rows = rng.normal(size=(100, 3)) + labels[:, None]
     within = sum(np.sum((rows[labels == k] - rows[labels == k].mean(axis=0)) ** 2) for k in (0, 1))
     total = np.sum((rows - rows.mean(axis=0)) ** 2)
-    assert lesson.between_classes(rows, labels) == pytest.approx(1 - within / total)
+    assert lesson.between_class_variance(rows, labels) == pytest.approx(1 - within / total)
 
 
 # --- exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
-def remembers(*, looks=True, safe=True, name="own"):
-    def remembered(compute, inputs, path):
-        if looks and path.exists():
+def cached_with(*, reads=True, safe=True, name="own"):
+    def load_or_compute(compute, inputs, path):
+        if reads and path.exists():
             return np.load(path)
         result = compute(inputs)
-        beside = path.with_name("part.npy") if safe else path
-        np.save(beside, result)
-        beside.replace(path if name == "own" else path.with_name(name))
+        temporary = path.with_name("part.npy") if safe else path
+        np.save(temporary, result)
+        temporary.replace(path if name == "own" else path.with_name(name))
         return result
 
-    return remembered
+    return load_or_compute
 
 
-def saves_with(save, load=np.load, looks=True):
-    """`remembered` with another way of saving: save(array, path)."""
+def saves_with(save, load=np.load, reads=True):
+    """`load_or_compute` with another way of saving: save(array, path)."""
 
-    def remembered(compute, inputs, path):
-        if looks and path.exists():
+    def load_or_compute(compute, inputs, path):
+        if reads and path.exists():
             return load(path)
         result = compute(inputs)
         save(result, path)
         return result
 
-    return remembered
+    return load_or_compute
 
 
-def in_memory_then_beside(array, path):
+def in_memory_then_renamed(array, path):
     file = io.BytesIO()
     np.save(file, array)
     part = path.with_suffix(".part")
@@ -105,7 +104,7 @@ def temporary_then_link(array, path):
 
 
 def renamed_too_early(array, path):
-    """Gives the file its name after the first half; in the end it is complete."""
+    """Renames the file after the first half is written; in the end it is complete."""
     file, part = io.BytesIO(), path.with_suffix(".part")
     np.save(file, array)
     with part.open("wb") as half:
@@ -115,45 +114,45 @@ def renamed_too_early(array, path):
         half.write(file.getvalue()[100:])
 
 
-def only_a_new_part(array, path):
-    """Is in its own way after a stop: it never writes over the part that it left."""
+def only_a_new_file(array, path):
+    """Fails after an interruption: it never overwrites the temporary file that it left."""
     with path.with_suffix(".part").open("xb") as file:
         np.save(file, array)
     path.with_suffix(".part").replace(path)
 
 
-def kept_in_memory(known={}):  # noqa: B006  kept on purpose
-    def remembered(compute, inputs, path):
+def cached_in_memory(known={}):  # noqa: B006  shared by all calls on purpose
+    def load_or_compute(compute, inputs, path):
         if str(path) not in known:
-            known[str(path)] = remembers()(compute, inputs, path)
+            known[str(path)] = cached_with()(compute, inputs, path)
         return known[str(path)]
 
-    return remembered
+    return load_or_compute
 
 
 PHOTOS = {"test_labels": [0, 1] * 10, "predicted": [0, 1] * 9 + [0, 0], "interval": (0.764, 0.991)}
 
 
 ALTERNATIVES = {
-    "14.remembered": [remembers(), saves_with(in_memory_then_beside), saves_with(temporary_then_link)],
+    "14.load_or_compute": [cached_with(), saves_with(in_memory_then_renamed), saves_with(temporary_then_link)],
     "14.trained_parameters": [70_410.0],
     "14.two_folders": [PHOTOS],
 }
 
 MISTAKES = {
-    "14.remembered": [
-        (lambda compute, inputs, path: compute(inputs), "nothing was kept"),
+    "14.load_or_compute": [
+        (lambda compute, inputs, path: compute(inputs), "nothing was saved"),
         (lambda compute, inputs, path: inputs, "return compute(inputs)"),
-        (remembers(looks=False), "computed again"),
-        (remembers(safe=False), "half a file"),
-        (remembers(name="elsewhere.npy"), "nothing was kept at"),
-        (saves_with(lambda array, path: np.save(path, array)), "half a file"),
-        (saves_with(in_memory_then_in_place), "half a file"),
-        (saves_with(with_descriptors), "half a file"),
-        (saves_with(renamed_too_early), "half a file"),
-        (saves_with(only_a_new_part), "left beside"),
-        (saves_with(lambda array, path: in_memory_then_beside(0 * array, path)), "another one"),
-        (kept_in_memory(), "somewhere else"),
+        (cached_with(reads=False), "computed again"),
+        (cached_with(safe=False), "incomplete file"),
+        (cached_with(name="elsewhere.npy"), "nothing was saved at"),
+        (saves_with(lambda array, path: np.save(path, array)), "incomplete file"),
+        (saves_with(in_memory_then_in_place), "incomplete file"),
+        (saves_with(with_descriptors), "incomplete file"),
+        (saves_with(renamed_too_early), "incomplete file"),
+        (saves_with(only_a_new_file), "left next to"),
+        (saves_with(lambda array, path: in_memory_then_renamed(0 * array, path)), "differs from"),
+        (cached_in_memory(), "somewhere else"),
     ],
     "14.trained_parameters": [
         (70_410 + 1024, "stays frozen"),
@@ -176,8 +175,8 @@ MISTAKES = {
 
 
 class TestExercises(ExerciseTests):
-    def test_the_checker_leaves_no_file_in_the_working_folder(self, tmp_path, monkeypatch):
+    def test_checker_leaves_no_file_in_the_working_folder(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
-        for answer in (*ALTERNATIVES["14.remembered"], *(answer for answer, _ in MISTAKES["14.remembered"])):
-            exercises.verdict("14.remembered", answer)
+        for answer in (*ALTERNATIVES["14.load_or_compute"], *(answer for answer, _ in MISTAKES["14.load_or_compute"])):
+            exercises.verdict("14.load_or_compute", answer)
         assert not list(tmp_path.iterdir())

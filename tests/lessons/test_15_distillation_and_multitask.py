@@ -10,35 +10,35 @@ from tests.lessons.exercise_tests import ExerciseTests
 
 @pytest.mark.parametrize("temperature", [1.0, 2.5, 20.0])
 @pytest.mark.parametrize("scale", [0.1, 3.0, 200.0])
-def test_distillation_equals_keras_and_its_gradient_agrees_with_nudging(lesson, temperature, scale):
+def test_distillation_matches_keras_and_finite_differences(lesson, temperature, scale):
     ours, theirs = np.random.default_rng(0).normal(0, scale, (2, 5, 4))
     loss, gradient = lesson.distillation(ours, theirs, temperature)
     keras_loss = keras.distillation.LogitsDistillation(temperature, loss=keras.losses.KLDivergence())
     if scale < 100:  # beyond that Keras's own loss clips probabilities at 1e-7
         assert loss == pytest.approx(float(keras_loss.compute_loss(theirs, ours)), rel=1e-3, abs=1e-6)
-    for place in np.ndindex(5, 4):
+    for index in np.ndindex(5, 4):
         step = np.zeros((5, 4))
-        step[place] = 1e-5
+        step[index] = 1e-5
         ends = [lesson.distillation(ours + sign * step, theirs, temperature)[0] for sign in (1, -1)]
-        assert gradient[place] == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-4, abs=1e-5)
+        assert gradient[index] == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-4, abs=1e-5)
 
 
-def test_rows_give_each_head_its_own_images_and_weights_whose_mean_is_one(lesson):
+def test_training_arrays_weight_each_head_by_its_images(lesson):
     lesson.steps, lesson.target, lesson.others = 3, (np.arange(40), np.arange(40) % 4), (-np.arange(60), None)
     lesson.others = -np.arange(60) - 1, np.arange(60) % 6
     for with_others in (0, 1):
-        x, y, weights = lesson.rows(5, with_others, seed=0)
+        x, y, weights = lesson.training_arrays(5, with_others, seed=0)
         assert len(x) == 3 * 32 * (1 + with_others)
         ours = x >= 0
         assert (y["target"][ours] == x[ours] % 4).all()
         assert (y["others"][~ours] == (-x[~ours] - 1) % 6).all()
         assert len(set(x[ours])) <= 20
-        for name, own in {"target": ours, "others": ~ours}.items():
-            assert (weights[name][~own] == 0).all()
-            assert not own.any() or weights[name].mean() == 1
+        for name, mask in {"target": ours, "others": ~ours}.items():
+            assert (weights[name][~mask] == 0).all()
+            assert not mask.any() or weights[name].mean() == 1
 
 
-def test_soft_probabilities_are_flatter_but_keep_their_order(lesson):
+def test_log_softmax_at_high_temperature_keeps_the_order(lesson):
     logits = np.random.default_rng(0).normal(0, 4, (6, 5))
     soft, hard = (np.exp(lesson.log_softmax(logits / T)) for T in (4, 1))
     assert (soft.argsort(axis=1) == hard.argsort(axis=1)).all()
@@ -83,11 +83,7 @@ def distillation(*, factor=2, mean=np.mean, exchanged=False, divide=True, stable
 
 
 RUNS = [0.5, 0.52, 0.51]
-
-
 LOWER, HIGHER = [0.4, 0.41, 0.39], [0.6, 0.61, 0.62]
-
-
 HELPED = {
     n: {"alone": RUNS, "both": runs} for n, runs in ((50, HIGHER), (200, [0.55, 0.54, 0.56]), (5000, [0.5, 0.53, 0.51]))
 }
@@ -107,15 +103,15 @@ MISTAKES = {
         (distillation(exchanged=True), "exchanged"),
         (distillation(entropy=False), "own entropy"),
         (distillation(divide=False), "divide both"),
-        (distillation(stable=False), "without p"),
-        (lambda *given: np.nan_to_num(distillation(stable=False)(*given)), "without p"),
+        (distillation(stable=False), "without computing p"),
+        (lambda *given: np.nan_to_num(distillation(stable=False)(*given)), "without computing p"),
         (kl_with(below_the_largest_of_all), "each row's largest"),
-        (kl_with(with_epsilon), "without p"),
+        (kl_with(with_epsilon), "without computing p"),
         (distillation(mean=lambda rows: rows), "one number"),
         (lambda a, b, t: 1.0, "T² · mean"),
     ],
     "15.second_task": [
-        (7, "give {pictures"),
+        (7, "give {images_per_class"),
         ({50: HELPED[50], 200: HELPED[200]}, "at least three numbers"),
         ({n: {"alone": RUNS, "both": [0.5, 0.52, 0.53]} for n in range(3)}, "may be chance"),
         ({5: {"alone": RUNS}}, "the entry of 5"),

@@ -12,7 +12,7 @@ RNG = np.random.default_rng(0)
 
 
 @pytest.mark.parametrize(("steps", "inputs", "units"), [(1, 1, 1), (3, 1, 2), (20, 5, 7)])
-def test_the_recurrence_and_its_gradients_through_time_equal_keras(lesson, steps, inputs, units):
+def test_rnn_forward_and_rnn_backward_match_keras(lesson, steps, inputs, units):
     x, last = RNG.normal(size=(steps, inputs)).astype("float32"), RNG.normal(size=units)
     layer = keras.layers.SimpleRNN(units, return_sequences=True)
     layer.build((1, steps, inputs))
@@ -26,26 +26,26 @@ def test_the_recurrence_and_its_gradients_through_time_equal_keras(lesson, steps
     np.testing.assert_allclose(states[1:], outputs, atol=1e-5)
     assert not states[0].any()
     theirs = tape.gradient(loss, [weight.value for weight in layer.weights])
-    *ours, along = lesson.rnn_backward(x, states, W_h, last)
+    *ours, gradients = lesson.rnn_backward(x, states, W_h, last)
     for our, their in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(our, their, atol=1e-5)
-    assert along.shape == (steps + 1, units)
+    assert gradients.shape == (steps + 1, units)
 
 
-def test_counting_gives_the_entropy_of_a_text_that_repeats(lesson):
-    lesson.size, lesson.train_codes, lesson.test_codes = 2, np.array([0, 1] * 500), np.array([0, 1] * 50)
-    assert lesson.bits_by_counting(0) == pytest.approx(1, abs=1e-3)
-    assert lesson.bits_by_counting(1) == pytest.approx(0, abs=1e-3)
+def test_ngram_bits_of_a_periodic_text(lesson):
+    lesson.vocab_size, lesson.train_ids, lesson.test_ids = 2, np.array([0, 1] * 500), np.array([0, 1] * 50)
+    assert lesson.ngram_bits(0) == pytest.approx(1, abs=1e-3)
+    assert lesson.ngram_bits(1) == pytest.approx(0, abs=1e-3)
 
 
-def test_a_context_is_the_letters_before_a_place(lesson):
-    lesson.size = 10
-    before, letters = lesson.contexts(np.array([3, 1, 4, 1, 5]), 2)
-    assert before.tolist() == [31, 14, 41]
+def test_contexts_are_the_letters_before_a_position(lesson):
+    lesson.vocab_size = 10
+    context_ids, letters = lesson.contexts(np.array([3, 1, 4, 1, 5]), 2)
+    assert context_ids.tolist() == [31, 14, 41]
     assert letters.tolist() == [4, 1, 5]
 
 
-def test_a_gradient_fades_faster_for_smaller_weights(lesson):
+def test_gradient_over_distance_fades_faster_for_small_weights(lesson):
     norms = [lesson.gradient_over_distance(scale, 30, np.random.default_rng(0))[30] for scale in (0.5, 0.7, 0.9)]
     assert norms == sorted(norms)
     assert norms[0] < 0.5**30 * 1.01
@@ -55,20 +55,20 @@ def test_a_gradient_fades_faster_for_smaller_weights(lesson):
 
 
 def gradient_by_sensitivity(x, y, a, *, through_time=True, before=True, last_only=False):
-    """Forward mode: dh/da is carried along with h."""
-    h = slope = total = 0.0
+    """Forward mode: dh/da is updated together with h."""
+    h = sensitivity = total = 0.0
     for t, (x_t, y_t) in enumerate(zip(x, y, strict=True)):
-        earlier, slope = h, a * slope * through_time
+        earlier, sensitivity = h, a * sensitivity * through_time
         h = a * h + x_t
-        slope += earlier if before else h
+        sensitivity += earlier if before else h
         if t == len(x) - 1 or not last_only:
-            total += (h - y_t) * slope
+            total += (h - y_t) * sensitivity
     return total
 
 
 ALTERNATIVES = {
     "16.gradient_of_a": [gradient_by_sensitivity],
-    "16.how_long": [{5: 1.0, 30: 0.93, 100: 0.7, 300: 0.52}],
+    "16.memory_length": [{5: 1.0, 30: 0.93, 100: 0.7, 300: 0.52}],
     "16.two_steps": [-0.642],
 }
 
@@ -83,9 +83,9 @@ MISTAKES = {
         (lambda x, y, a: x, "one number"),
         (lambda x, y, a: gradient_by_sensitivity(x, y, a) + 1, "gradient is"),
     ],
-    "16.how_long": [
+    "16.memory_length": [
         ({10: 0.99}, "two lengths"),
-        ({10: 99, 100: 50}, "share"),
+        ({10: 99, 100: 50}, "fractions"),
         ({10: 0.8, 100: 0.5}, "short"),
         ({10: 0.99, 100: 0.9}, "longer"),
         ({10: 0.55, 100: 0.99}, "fresh weights"),

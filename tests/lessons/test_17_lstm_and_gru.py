@@ -18,41 +18,41 @@ def lesson(lesson):
 
 
 @pytest.mark.parametrize(("steps", "inputs", "units"), [(1, 1, 1), (12, 4, 6)])
-def test_lstm_by_hand_equals_keras_in_values_and_gradients(lesson, steps, inputs, units):
+def test_lstm_forward_and_lstm_backward_match_keras(lesson, steps, inputs, units):
     x, last = RNG.normal(size=(steps, inputs)).astype("float32"), RNG.normal(size=units).astype("float32")
     layer = keras.layers.LSTM(units, return_sequences=True)
     layer.build((1, steps, inputs))
-    weights = lesson.unpacked(random_weights(layer))
+    weights = lesson.from_keras(random_weights(layer))
     record = lesson.lstm_forward(x, weights)
     with tf.GradientTape() as tape:
         outputs = layer(x[None])[0]
         loss = tf.reduce_sum(outputs[-1] * last)
     np.testing.assert_allclose([step[3] for step in record], outputs, atol=1e-5)
-    ours, along = lesson.lstm_backward(record, weights, last)
+    ours, dcs = lesson.lstm_backward(record, weights, last)
     theirs = tape.gradient(loss, [weight.value for weight in layer.weights])
-    for our, their in zip(lesson.packed(ours), theirs, strict=True):
+    for our, their in zip(lesson.to_keras(ours), theirs, strict=True):
         np.testing.assert_allclose(our, their, atol=1e-5)
-    assert along.shape == (steps, units)
+    assert dcs.shape == (steps, units)
 
 
-def test_lstm_weights_go_to_keras_and_back(lesson):
+def test_from_keras_and_to_keras_are_inverse(lesson):
     layer = keras.layers.LSTM(3)
     layer.build((1, 4, 2))
     kernels = random_weights(layer)
-    weights = lesson.unpacked(kernels)
+    weights = lesson.from_keras(kernels)
     assert list(weights) == list(lesson.NAMES)
-    assert [part.shape for part in weights["f"]] == [(2, 3), (3, 3), (3,)]
-    for ours, theirs in zip(lesson.packed(weights), kernels, strict=True):
+    assert [array.shape for array in weights["f"]] == [(2, 3), (3, 3), (3,)]
+    for ours, theirs in zip(lesson.to_keras(weights), kernels, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.mark.parametrize("reset_after", [True, False])
-def test_gru_by_hand_equals_keras_in_values_and_gradients(lesson, reset_after):
+def test_gru_step_matches_keras(lesson, reset_after):
     lesson.rng = np.random.default_rng(7)
-    assert lesson.gru_apart(reset_after) <= 1e-5
+    assert lesson.gru_error(reset_after) <= 1e-5
 
 
-def test_gru_with_the_other_reset_is_another_function(lesson):
+def test_gru_step_depends_on_reset_after(lesson):
     kernels = [RNG.normal(size=shape).astype("float32") for shape in ((2, 9), (3, 9), (9,))]
     x, h = RNG.normal(size=(4, 2)).astype("float32"), RNG.normal(size=(4, 3)).astype("float32")
     before = lesson.gru_step(x, h, *kernels, False)
@@ -60,7 +60,7 @@ def test_gru_with_the_other_reset_is_another_function(lesson):
     assert np.abs(before - after).max() > 0.01
 
 
-def test_adding_marks_one_number_in_each_half_and_sums_them(lesson):
+def test_adding_marks_one_number_in_each_half(lesson):
     x, sums = lesson.adding(500, 11, np.random.default_rng(0))
     assert x.shape == (500, 11, 2)
     assert (x[:, :5, 1].sum(axis=1) == 1).all()
@@ -69,7 +69,7 @@ def test_adding_marks_one_number_in_each_half_and_sums_them(lesson):
     assert np.mean((sums - 1) ** 2) == pytest.approx(1 / 6, rel=0.2)
 
 
-def test_no_training_window_or_target_reaches_into_the_test(lesson):
+def test_windows_do_not_leak_into_the_test(lesson):
     lesson.values, lesson.months, lesson.ahead = np.arange(100.0), 24, 6
     x, y = lesson.windows(0, 80)
     assert (y - x[:, -1] == 6).all()
@@ -82,12 +82,12 @@ def test_no_training_window_or_target_reaches_into_the_test(lesson):
 # --- exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
-def minimal_gated(turned=False, inside=True, after=False, squeeze=np.tanh):
+def minimal_gated(flipped=False, inside=True, after=False, squeeze=np.tanh):
     def step(x, h, gate, content):
         f = 0.5 * (1 + np.tanh((x @ gate[0] + h @ gate[1] + gate[2]) / 2))
-        remembered = f * (h @ content[1]) if after else (f * h if inside else h) @ content[1]
-        new = squeeze(x @ content[0] + remembered + content[2])
-        return h + (new - h) * (1 - f if turned else f)
+        recurrent = f * (h @ content[1]) if after else (f * h if inside else h) @ content[1]
+        new = squeeze(x @ content[0] + recurrent + content[2])
+        return h + (new - h) * (1 - f if flipped else f)
 
     return step
 
@@ -100,7 +100,7 @@ ALTERNATIVES = {
 
 MISTAKES = {
     "17.cell": [
-        (np.tanh(1.3808), "shown"),
+        (np.tanh(1.3808), "the output of the cell"),
         (1.5, "tanh(1)"),
         (2.7616, "half open"),
         (0.381, "old 2"),
@@ -117,12 +117,12 @@ MISTAKES = {
         ({"naive": [41.957], "linear": 44.0, "yours": 33.0}, "one positive number"),
     ],
     "17.mgu_step": [
-        (minimal_gated(turned=True), "turned round"),
+        (minimal_gated(flipped=True), "reversed"),
         (minimal_gated(inside=False), "inside"),
         (minimal_gated(after=True), "before W_h"),
         (minimal_gated(squeeze=lambda z: z), "lacks its tanh"),
         (lambda x, h, gate, content: x, "shape of h"),
-        (lambda x, h, gate, content: np.resize(minimal_gated()(x, h, gate, content), (6, 4)), "this has (6, 4)"),
+        (lambda x, h, gate, content: np.resize(minimal_gated()(x, h, gate, content), (6, 4)), "this has shape (6, 4)"),
         (lambda x, h, gate, content: h, "line by line"),
     ],
 }

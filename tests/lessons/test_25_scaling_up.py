@@ -1,5 +1,7 @@
 """The code of lesson 25 on more cases than the lesson shows, and the checkers of its exercises."""
 
+import time
+
 import keras
 import numpy as np
 import pytest
@@ -10,33 +12,31 @@ from tests.lessons.exercise_tests import ExerciseTests
 RNG = np.random.default_rng(0)
 
 
-@pytest.fixture(scope="lesson")
+@pytest.fixture(scope="module")
 def lesson(lesson):
     lesson.loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     return lesson
 
 
 @pytest.mark.parametrize("cut", [1, 10, 29])
-def test_parts_of_a_batch_add_up_to_its_gradient_and_to_what_keras_computes(lesson, cut):
+def test_shard_gradients_add_up_to_batch_gradient(lesson, cut):
     model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(4, activation="tanh"), keras.layers.Dense(3)])
     x, y = RNG.normal(size=(30, 5)).astype("float32"), RNG.integers(0, 3, 30)
-    parts = [lesson.part_gradient(model, x[k], y[k], 30) for k in (slice(cut), slice(cut, None))]
+    shards = [lesson.shard_gradient(model, x[k], y[k], 30) for k in (slice(cut), slice(cut, None))]
     with tf.GradientTape() as tape:
         loss = lesson.loss(y, model(x))
-    whole = tape.gradient(loss, model.trainable_variables)
-    assert lesson.largest([a + b for a, b in zip(*parts, strict=True)], whole) < 1e-6
+    batch_gradient = tape.gradient(loss, model.trainable_variables)
+    assert lesson.max_difference([a + b for a, b in zip(*shards, strict=True)], batch_gradient) < 1e-6
 
 
-def test_amdahls_law_at_its_ends(lesson):
+def test_amdahl_at_its_limits(lesson):
     assert lesson.amdahl(0, 100) == 1
     assert lesson.amdahl(1, 100) == pytest.approx(100)
     assert lesson.amdahl(0.75, 3) == pytest.approx(2)
 
 
-def test_a_median_time_is_that_of_the_action(lesson):
-    import time
-
-    assert lesson.seconds(lambda: time.sleep(0.05)) == pytest.approx(0.05, rel=0.5)
+def test_median_seconds_measures_the_action(lesson):
+    assert lesson.median_seconds(lambda: time.sleep(0.05)) == pytest.approx(0.05, rel=0.5)
 
 
 # --- exercises: other correct answers, and mistakes with a word of the hint that each should get
@@ -44,7 +44,7 @@ def test_a_median_time_is_that_of_the_action(lesson):
 
 ALTERNATIVES = {
     "25.amdahl": [2.5],
-    "25.bottleneck": [{"stage": "augment", "share": 0.45, "times_as_fast": 1 / 0.595}],
+    "25.bottleneck": [{"stage": "augment", "fraction": 0.45, "speedup": 1 / 0.595}],
     "25.combine": [lambda gradients, counts: np.tensordot(counts, gradients, 1) / np.sum(counts)],
 }
 
@@ -58,17 +58,17 @@ MISTAKES = {
     ],
     "25.bottleneck": [
         ({"stage": "read"}, "give"),
-        ({"stage": "input", "share": 0.5, "times_as_fast": 2}, "one of"),
-        ({"stage": "backward", "share": 0.5, "times_as_fast": 2}, "takes longer"),
-        ({"stage": "augment", "share": 48, "times_as_fast": 2}, "between 0 and 1"),
-        ({"stage": "augment", "share": 0.9, "times_as_fast": 2}, "all four stages"),
-        ({"stage": "augment", "share": 0.48, "times_as_fast": 10}, "Amdahl"),
+        ({"stage": "input", "fraction": 0.5, "speedup": 2}, "one of"),
+        ({"stage": "backward", "fraction": 0.5, "speedup": 2}, "takes longer"),
+        ({"stage": "augment", "fraction": 48, "speedup": 2}, "between 0 and 1"),
+        ({"stage": "augment", "fraction": 0.9, "speedup": 2}, "all four stages"),
+        ({"stage": "augment", "fraction": 0.48, "speedup": 10}, "Amdahl"),
     ],
     "25.combine": [
         (lambda gradients, counts: np.mean(gradients, axis=0), "counts more"),
         (lambda gradients, counts: np.sum(gradients, axis=0), "too long"),
         (lambda gradients, counts: np.tensordot(counts, gradients, 1), "all images"),
-        (lambda gradients, counts: np.tensordot(counts, gradients, 1) / len(counts), "not the replicas"),
+        (lambda gradients, counts: np.tensordot(counts, gradients, 1) / len(counts), "not of replicas"),
         (lambda gradients, counts: 1.0, "shape"),
     ],
 }

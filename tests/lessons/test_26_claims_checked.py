@@ -14,28 +14,28 @@ RNG = np.random.default_rng(0)
 
 
 @pytest.mark.parametrize("places", [2, 3, 4])
-def test_the_counts_behind_a_number_are_all_that_round_to_it(lesson, places):
+def test_possible_test_sizes_finds_all_that_round_to_it(lesson, places):
     for printed in RNG.random(20).round(places):
-        found = set(lesson.counts_behind(printed, places, 120))
-        tried = {n for n in range(1, 121) for k in range(n + 1) if abs(k / n - printed) <= 0.5 * 10**-places + 1e-12}
-        assert found == tried
+        found = set(lesson.possible_test_sizes(printed, places, 120))
+        expected = {n for n in range(1, 121) for k in range(n + 1) if abs(k / n - printed) <= 0.5 * 10**-places + 1e-12}
+        assert found == expected
 
 
-def test_every_row_of_the_table_has_its_verdict_and_its_evidence():
-    said = "".join(
+def test_every_statement_has_verdict_and_evidence():
+    printed = "".join(
         output.get("text", "")
         for cell in code_cells(read(ROOT / "notebooks" / "26_claims_checked.ipynb"))
         for output in cell.outputs
     )
-    rows = re.findall(r"^ ?(\d+) (?:✓ right|✗ wrong|~ half): .+\n      so: .+$", said, re.MULTILINE)
+    rows = re.findall(r"^ ?(\d+) (?:✓ right|✗ wrong|~ half): .+\n      so: .+$", printed, re.MULTILINE)
     assert sorted(map(int, rows)) == list(range(1, 27))
 
 
-def test_moved_images_keep_their_ink(lesson):
+def test_random_shift_keeps_all_pixel_values(lesson):
     images = RNG.random((5, 8, 8))
-    moved = lesson.moved(images, 2, np.random.default_rng(0))
-    np.testing.assert_allclose(moved.sum(axis=(1, 2)), images.sum(axis=(1, 2)))
-    np.testing.assert_array_equal(lesson.moved(images, 0, np.random.default_rng(0)), images)
+    shifted = lesson.random_shift(images, 2, np.random.default_rng(0))
+    np.testing.assert_allclose(shifted.sum(axis=(1, 2)), images.sum(axis=(1, 2)))
+    np.testing.assert_array_equal(lesson.random_shift(images, 0, np.random.default_rng(0)), images)
 
 
 # --- exercises: other correct answers, and mistakes with a word of the hint that each should get
@@ -48,9 +48,9 @@ def smallest_by_sets(
     largest += more
 
     def of(printed):
-        off = half / 10**places + Fraction(1, 10**12)
+        tolerance = half / 10**places + Fraction(1, 10**12)
         target = Fraction(str(printed))
-        return {n for n in range(start, largest + 1) if abs(Fraction(round(target * n), n) - target) <= off}
+        return {n for n in range(start, largest + 1) if abs(Fraction(round(target * n), n) - target) <= tolerance}
 
     common = of(first) | of(second) if any_of else of(first) & of(second)
     return (max(common) if largest_first else min(common)) if common else miss
@@ -67,7 +67,7 @@ def smallest_by_rounding(first, second, places, largest):
 SEEDS = [0.97, 0.972, 0.968, 0.971, 0.969]
 
 
-CLAIM = {"claim": "this network reads nearly all digits", "said": 0.97, "measured": SEEDS, "verdict": "right"}
+CLAIM = {"claim": "this network reads nearly all digits", "stated": 0.97, "measured": SEEDS, "verdict": "right"}
 
 
 ALTERNATIVES = {
@@ -83,7 +83,7 @@ MISTAKES = {
         (partial(smallest_by_sets, miss=0), "return None"),
         (partial(smallest_by_sets, start=100), "a smaller number"),
         (lambda first, second, places, largest: 7, "must round"),
-        (lambda first, second, places, largest: 7.5, "whole"),
+        (lambda first, second, places, largest: 7.5, "integer"),
         (partial(smallest_by_sets, more=-1), "`largest` itself"),
         (partial(smallest_by_sets, more=1), "return None"),
         (partial(smallest_by_sets, half=Fraction(1)), "only one of the two"),
@@ -95,11 +95,11 @@ MISTAKES = {
         ({"claim": "it is good"}, "give"),
         (CLAIM | {"claim": "good"}, "in a sentence"),
         (CLAIM | {"measured": [0.97, 0.98]}, "five seeds"),
-        (CLAIM | {"said": 97}, "between 0 and 1"),
+        (CLAIM | {"stated": 97}, "between 0 and 1"),
         (CLAIM | {"measured": [0.97] * 5}, "the very same"),
         (CLAIM | {"verdict": "perhaps"}, "right"),
-        (CLAIM | {"verdict": "wrong"}, "another verdict"),
-        (CLAIM | {"said": 0.999}, "another verdict"),
+        (CLAIM | {"verdict": "wrong"}, "change your verdict"),
+        (CLAIM | {"stated": 0.999}, "change your verdict"),
     ],
 }
 

@@ -1,0 +1,109 @@
+"""Batches for training and evaluation: order, seeds, sizes, and the shards of several workers."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dlkit import data
+from tests.data.helpers import collect_passes
+
+IMAGES = np.random.default_rng(0).integers(1, 256, (50, 12, 12, 3)).astype("uint8")
+LABELS = np.arange(50)
+
+
+def training_ds(seed=0):
+    return data.pipeline(IMAGES, LABELS, batch_size=8, training=True, augment=data.random_crop_and_flip, seed=seed)
+
+
+def test_pipeline_resizes_after_augmentation():
+    seen = []
+
+    def record_shape(images, seed):
+        seen.append(tuple(images.shape[1:]))
+        return images
+
+    options = {"batch_size": 8, "image_size": (24, 36)}
+    ((images, _),) = collect_passes(data.pipeline(IMAGES, LABELS, **options), 1)
+    np.testing.assert_array_equal(images, tf.image.resize(IMAGES, (24, 36)))
+    train_ds = data.pipeline(IMAGES, LABELS, training=True, augment=record_shape, **options)
+    ((trained, order),) = collect_passes(train_ds, 1)
+    assert seen == [(12, 12, 3)], "augmentation sees the images at their own size"
+    np.testing.assert_array_equal(trained, images[order])
+    assert trained.dtype == np.float32
+    assert trained.max() > 100, "pixels are still 0 to 255"
+
+
+def test_pipeline_for_evaluation_keeps_order_and_images():
+    ds = data.pipeline(IMAGES, LABELS, batch_size=8, augment=data.random_crop_and_flip)
+    for images, labels in collect_passes(ds, 2):
+        np.testing.assert_array_equal(images, IMAGES)
+        np.testing.assert_array_equal(labels, LABELS)
+
+
+def test_pipeline_epochs_differ_in_order_and_augmentation():
+    (first, first_labels), (second, second_labels) = collect_passes(training_ds(), 2)
+    assert sorted(first_labels) == sorted(second_labels) == list(LABELS), "every image once"
+    assert (first_labels != second_labels).any()
+    same_order = [images[np.argsort(labels)] for images, labels in ((first, first_labels), (second, second_labels))]
+    changed = (same_order[0] != same_order[1]).any(axis=(1, 2, 3))
+    assert changed.mean() > 0.9
+
+
+def test_pipeline_repeats_by_seed():
+    for (images, labels), (images_again, labels_again) in zip(
+        collect_passes(training_ds(), 3), collect_passes(training_ds(), 3), strict=True
+    ):
+        np.testing.assert_array_equal(images, images_again)
+        np.testing.assert_array_equal(labels, labels_again)
+    assert (collect_passes(training_ds(seed=1), 1)[0][1] != collect_passes(training_ds(), 1)[0][1]).any()
+
+
+def test_pipeline_begins_with_first_epoch():
+    def epochs(first, count):
+        ds = data.pipeline(
+            IMAGES, LABELS, batch_size=8, training=True, augment=data.random_crop_and_flip, first_epoch=first
+        )
+        return collect_passes(ds.take(7 * count), 1)
+
+    (images, labels), (later_images, later_labels) = epochs(0, 4)[0], epochs(2, 2)[0]
+    np.testing.assert_array_equal(labels[100:], later_labels)
+    np.testing.assert_array_equal(images[100:], later_images)
+    for epoch in range(4):
+        assert sorted(labels[50 * epoch :][:50]) == list(LABELS), "every image once in every epoch"
+    assert (labels[:50] != labels[50:100]).any()
+
+
+def test_pipeline_has_a_length():
+    assert len(training_ds()) == len(data.pipeline(IMAGES, LABELS, batch_size=8)) == 7
+
+
+def test_pipeline_seeds_differ_between_batches_and_shards():
+    def paint(images, seed):
+        return tf.broadcast_to(tf.cast(seed[1], "uint8"), tf.shape(images))
+
+    options = {"batch_size": 10, "training": True, "augment": paint, "first_epoch": 0}
+    seeds = [
+        int(images[0, 0, 0, 0])
+        for worker in range(3)
+        for images, _ in data.pipeline(IMAGES, LABELS, shard=(worker, 3), **options).take(5)
+    ]
+    assert len(set(seeds)) == 15
+
+
+def test_pipeline_refuses_no_images_or_too_few_labels():
+    with pytest.raises(ValueError, match="Received: 50 and 49"):
+        data.pipeline(IMAGES, LABELS[:-1], batch_size=8)
+    with pytest.raises(ValueError, match="at least one. Received: 0 and 0"):
+        data.pipeline(IMAGES[:0], LABELS[:0], batch_size=8)
+
+
+def test_pipeline_augments_training_only():
+    ds = data.pipeline(IMAGES, LABELS, batch_size=8, training=True, augment=data.random_affine, image_size=(24, 24))
+    (first, first_labels), (second, second_labels) = collect_passes(ds, 2)
+    changed = first[np.argsort(first_labels)] != second[np.argsort(second_labels)]
+    assert changed.any(axis=(1, 2, 3)).all(), "every image, in every epoch"
+    ds = data.pipeline(IMAGES, LABELS, batch_size=8, augment=data.random_affine, image_size=(24, 24))
+    (first, first_labels), (second, second_labels) = collect_passes(ds, 2)
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(first_labels, LABELS)
+    np.testing.assert_array_equal(second_labels, LABELS)

@@ -1,0 +1,71 @@
+import keras
+import numpy as np
+import pytest
+
+from dlkit import data, evaluate, models, training
+from dlkit.data import synthetic
+
+
+def test_shapes10_is_balanced_shuffled_and_repeats_by_seed():
+    images, labels = synthetic.shapes10(200, seed=4)
+    assert images.shape == (200, 32, 32, 3)
+    assert images.dtype == np.uint8
+    assert np.bincount(labels).tolist() == [20] * 10
+    assert (labels[:10] != np.arange(10)).any()
+    again, _ = synthetic.shapes10(200, seed=4)
+    other, _ = synthetic.shapes10(200, seed=5)
+    np.testing.assert_array_equal(images, again)
+    assert (images != other).any()
+
+
+def test_shapes10_of_any_number_and_size():
+    assert synthetic.shapes10(0)[0].shape == (0, 32, 32, 3)
+    assert synthetic.shapes10(3, size=64)[0].shape == (3, 64, 64, 3)
+
+
+def test_shapes10_color_does_not_reveal_the_class():
+    images, labels = synthetic.shapes10(3000, seed=0)
+    colors = np.stack([images[labels == k].mean(axis=(0, 1, 2)) for k in range(10)])
+    assert colors.std(axis=0).max() < 6, "mean colors of the classes, of 255"
+
+
+@pytest.mark.parametrize("shape", synthetic.SHAPES)
+def test_distance_has_an_inside_and_an_outside(shape):
+    v, u = np.mgrid[-1.2:1.2:40j, -1.2:1.2:40j]
+    distance = synthetic._distance(shape, u, v)
+    assert 0.1 < (distance < 0).mean() < 0.6
+    assert (distance[0] > 0).all(), "nothing of it touches the border"
+
+
+def test_digits28_keeps_digits_and_labels():
+    images, labels = data.load("digits").train
+    made, made_labels = synthetic.digits28(images[:50], labels[:50], 300, seed=1)
+    assert made.shape == (300, 28, 28)
+    ink = (made > 60).mean(axis=(1, 2))
+    assert ink.min() > 0.05, "no digit was moved out of its image"
+    assert set(made_labels) <= set(labels[:50])
+
+
+@pytest.mark.slow
+def test_shapes10_ranks_models_as_photographs_do():
+    """Linear < MLP < CNN < residual network, each after a short training on 10,000 images."""
+    (images, labels), (test_images, test_labels) = synthetic.shapes10(10_000, seed=0), synthetic.shapes10(3_000, seed=1)
+    keras.utils.set_random_seed(0)
+    train_ds = data.pipeline(images, labels, batch_size=32, training=True)
+    cycle = keras.optimizers.SGD(training.OneCycle(0.1, 4 * len(train_ds)), momentum=0.9, nesterov=True)
+    plans = {
+        "linear": (models.build_mlp((32, 32, 3), 10, hidden=()), "adam", 3),
+        "mlp": (models.build_mlp((32, 32, 3), 10, hidden=(256, 128)), "adam", 3),
+        "cnn": (models.build_classic_cnn((32, 32, 3), 10), "adam", 4),
+        "resnet": (models.build_small_resnet((32, 32, 3), 10, channels=(32, 48, 96)), cycle, 4),
+    }
+    found = {}
+    for name, (model, optimizer, epochs) in plans.items():
+        model.compile(optimizer=optimizer, loss=training.SmoothedCrossentropy())
+        model.fit(train_ds, epochs=epochs, verbose=0, shuffle=False)
+        found[name] = evaluate.accuracy(test_labels, evaluate.predict_probs(model, test_images))
+    print(found)
+    assert found["linear"] > 0.15
+    assert found["mlp"] > found["linear"] + 0.03
+    assert found["cnn"] > found["mlp"] + 0.2
+    assert found["resnet"] > found["cnn"]

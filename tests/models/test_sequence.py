@@ -1,0 +1,87 @@
+"""dlkit.models.sequence: the effects of padding and word order, and that the models can be trained."""
+
+import keras
+import numpy as np
+import pytest
+
+from dlkit import evaluate, models
+from tests.random_weights import randomize
+
+CLASSIFIERS = [models.build_text_mean, models.build_text_cnn, models.build_text_lstm, models.build_text_transformer]
+RNG = np.random.default_rng(0)
+ROWS = RNG.integers(1, 30, (4, 9)).astype("int32")
+ROWS[1, 5:] = 0
+
+
+@pytest.fixture(scope="module", params=CLASSIFIERS, ids=lambda build: build.__name__)
+def classifier(request):
+    return randomize(request.param(30, 3))  # biases and row 0 too
+
+
+def test_text_classifier_returns_logits_uncompiled(classifier):
+    assert classifier(ROWS).shape == (4, 3)
+    assert classifier.layers[-1].activation is keras.activations.linear
+    assert not classifier.compiled
+
+
+@pytest.mark.parametrize("more", [1, 20])
+def test_text_classifier_ignores_padding(classifier, more):
+    longer = np.pad(ROWS, ((0, 0), (0, more)))
+    np.testing.assert_allclose(classifier(longer), classifier(ROWS), atol=1e-5)
+
+
+def test_text_classifier_treats_each_text_of_a_batch_alone(classifier):
+    np.testing.assert_allclose(classifier(ROWS)[1:2], classifier(ROWS[1:2, :5]), atol=1e-5)
+
+
+def test_word_order_matters_except_for_text_mean(classifier):
+    difference = np.abs(np.asarray(classifier(ROWS[:1, ::-1].copy())) - np.asarray(classifier(ROWS[:1]))).max()
+    assert difference < 1e-5 if classifier.name == "text_mean" else difference > 1e-3
+
+
+def test_saved_text_classifier_gives_the_same_logits(classifier, tmp_path):
+    classifier.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded(ROWS), classifier(ROWS), atol=1e-6)
+
+
+@pytest.mark.parametrize("build", CLASSIFIERS)
+def test_text_classifier_learns_to_find_a_word(build):
+    keras.utils.set_random_seed(0)
+    rows = RNG.integers(2, 30, (600, 8)).astype("int32")
+    labels = (rows[:, ::2] == 7).any(axis=1).astype("int32")
+    rows[labels == 0] = np.where(rows[labels == 0] == 7, 8, rows[labels == 0])
+    model = build(30, 2, dropout=0.0)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.01), loss, metrics=["accuracy"])
+    model.fit(rows, labels, epochs=15, batch_size=50, verbose=0)
+    assert model.evaluate(rows, labels, verbose=0)[1] >= 0.97
+
+
+def test_language_model_is_causal():
+    language_model = randomize(models.build_language_model(30, max_length=16, embedding_dim=16, heads=2, hidden=32))
+    before = np.asarray(language_model(ROWS))
+    for position in range(1, 9):
+        changed = ROWS.copy()
+        changed[:, position:] = (changed[:, position:] + 5) % 30
+        after = np.asarray(language_model(changed))
+        np.testing.assert_allclose(after[:, :position], before[:, :position], atol=1e-5)
+        assert (np.abs(after[:, position] - before[:, position]).max(axis=1) > 1e-3).all()
+
+
+def test_text_transformer_is_not_causal():
+    model = randomize(models.build_text_transformer(30, 3, blocks=2))
+    block = keras.Model(model.input, model.get_layer("block_1").output)
+    changed = ROWS[:1].copy()
+    changed[0, -1] = 29 - changed[0, -1]
+    assert np.abs(np.asarray(block(changed))[0, 0] - np.asarray(block(ROWS[:1]))[0, 0]).max() > 1e-3
+
+
+def test_language_model_learns_to_count():
+    keras.utils.set_random_seed(0)
+    rows = (RNG.integers(0, 10, (400, 1)) + np.arange(13)) % 10
+    model = models.build_language_model(10, max_length=12, embedding_dim=32, heads=2, blocks=1, hidden=32)
+    model.compile(keras.optimizers.Adam(0.01), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(rows[:, :-1], rows[:, 1:], epochs=8, verbose=0)
+    sampled = evaluate.sample_tokens(model, [4, 5], 20, window=12, temperature=0.2)
+    assert sampled == [k % 10 for k in range(4, 26)]

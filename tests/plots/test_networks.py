@@ -1,0 +1,23 @@
+"""dlkit.plots.networks: diagrams show the numbers of the model."""
+
+import numpy as np
+
+from dlkit import models, plots
+from tests.plots.helpers import texts
+
+
+def test_plot_network_shows_every_layer():
+    model = models.build_classic_cnn((32, 32, 3), 10)
+    drawn = texts(plots.plot_network(model))
+    for layer in model.layers:
+        assert layer.name in drawn
+    assert any("65,600" in text and "64" in text for text in drawn)
+    assert "classic_cnn: 122,570 parameters" in drawn
+    assert "pool_1" not in texts(plots.plot_network(model, min_params=1))
+
+
+def test_plot_dense_network_shows_every_number():
+    fig = plots.plot_dense_network(
+        [[1.0, 2.0], [0.25]], [np.array([[0.5], [-0.5]])], [[0.1, 0.2], [0.3]], [np.array([[7.0], [8.0]])]
+    )
+    assert {"1.00", "2.00", "0.25", "0.50", "-0.50", "+7.00", "+8.00", "+0.30"} <= set(texts(fig))

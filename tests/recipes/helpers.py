@@ -1,0 +1,23 @@
+"""What the tests of recipes share: the command `dlkit` in a process of its own, and the weights of a finished run."""
+
+import os
+import subprocess
+import sys
+
+import keras
+
+
+def command(*arguments, **environment):
+    """The command line and the environment of a `dlkit` command without a network."""
+    return [sys.executable, "-m", "dlkit", *map(str, arguments)], {**os.environ, "DLKIT_OFFLINE": "1", **environment}
+
+
+def run_command(*arguments, **environment):
+    """Runs a `dlkit` command to its end."""
+    line, env = command(*arguments, **environment)
+    return subprocess.run(line, env=env, capture_output=True, text=True, check=False)
+
+
+def weights_of(run_folder):
+    """The weights of the model that a run saved."""
+    return keras.models.load_model(run_folder / "model.keras").get_weights()

@@ -1,0 +1,44 @@
+import keras
+import numpy as np
+import pytest
+
+from dlkit import evaluate, models, recipes
+from dlkit.recipes import run_folder
+from dlkit.recipes.from_scratch import FROM_SCRATCH
+from tests.training.helpers import assert_same_arrays
+
+
+@pytest.mark.parametrize("name", FROM_SCRATCH)
+def test_every_recipe_runs_and_saves_a_model_that_loads(name, noise_dataset, tmp_path):
+    metrics = recipes.train(name, out=tmp_path, epochs=1, verbose=0)
+    model = keras.models.load_model(tmp_path / "model.keras")
+    images, labels = noise_dataset.test
+    probs = evaluate.predict_probs(model, images, flip_tta=FROM_SCRATCH[name].flip_tta)
+    assert metrics["accuracy"] == evaluate.accuracy(labels, probs)
+
+
+def test_first_layer_of_cifar10_fast_is_whitened_and_not_trained(noise_dataset, tmp_path):
+    recipes.train("cifar10-fast", out=tmp_path, epochs=1, verbose=0)
+    trained, expected = keras.models.load_model(tmp_path / "model.keras"), models.build_fast_cnn((32, 32, 3), 2)
+    models.whiten(expected, run_folder.split_validation(noise_dataset.train, 0)[0][0])
+    assert_same_arrays(*(model.get_layer("stem").get_weights() for model in (trained, expected)))
+
+
+@pytest.mark.parametrize("steps", [200, 400])
+def test_total_weight_decay_does_not_depend_on_the_steps(steps):
+    model = FROM_SCRATCH["cifar10-long"].build((32, 32, 3), 2, steps, "float32")
+    kernel = model.get_layer("stage_1_conv_1").kernel
+    before, gradients = np.array(kernel), [keras.ops.zeros_like(kernel)]
+    optimizer = model.optimizer
+    optimizer.build([kernel])
+    for _ in range(steps):
+        optimizer.apply(gradients, [kernel])
+    np.testing.assert_allclose(np.array(kernel), before * np.exp(-3), rtol=0.1)
+
+
+@pytest.mark.parametrize("name", ["cifar10-fast", "cifar10-long"])
+def test_weight_decay_changes_no_sign_in_short_trainings(name):
+    for steps in (1, 2, 5, 50):
+        optimizer = FROM_SCRATCH[name].build((32, 32, 3), 2, steps, "float32").optimizer
+        rates = [float(optimizer._learning_rate(step)) for step in range(steps)]
+        assert max(rates) * optimizer.weight_decay < 0.2

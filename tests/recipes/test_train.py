@@ -1,0 +1,195 @@
+"""`dlkit train`, as people use it: from a terminal, with kills, full disks and second tries."""
+
+import json
+import os
+import random
+import re
+import shlex
+import signal
+import subprocess
+import time
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from dlkit import data, evaluate, recipes
+from dlkit.cli import main
+from tests.faults import mounted
+from tests.recipes.helpers import command, run_command, weights_of
+from tests.training.helpers import assert_same_arrays
+from tools.notebooks import ROOT
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A complete training of the smallest recipe from a terminal: (run folder, finished process)."""
+    out = tmp_path_factory.mktemp("run") / "first"
+    done = run_command("train", "digits-mlp", "--out", out)
+    assert done.returncode == 0, done.stderr
+    return out, done
+
+
+def start_and_wait_for_checkpoint(folder, **options):
+    """Starts a training and returns its process as soon as the first epoch is saved."""
+    line, env = command("train", "digits-mlp", "--out", folder)
+    process = subprocess.Popen(line, env=env, stdout=subprocess.DEVNULL, **options)
+    deadline = time.monotonic() + 60
+    while not (folder / "checkpoint.npz").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return process
+
+
+def test_train_writes_all_results(finished):
+    out, done = finished
+    names = {"settings.json", "checkpoint.npz", "metrics.json", "confusion.png", "predictions.png", "model.keras"}
+    assert {path.name for path in out.iterdir()} == names
+    metrics = json.loads((out / "metrics.json").read_text())
+    low, high = metrics["accuracy_interval_95"]
+    assert 0.93 < low < metrics["accuracy"] < high <= 1
+    assert metrics["seconds"] > 0
+    assert metrics["seed"] == 0
+    assert metrics["device"]
+    assert set(metrics["versions"]) == {"Python", "TensorFlow", "Keras"}
+    assert f"✓ test accuracy {metrics['accuracy']:.4f}" in done.stdout
+    assert done.stderr == "", "TensorFlow's messages are suppressed"
+
+
+def test_saved_model_has_the_reported_accuracy(finished):
+    out, _ = finished
+    images, labels = data.load("digits").test
+    probs = evaluate.predict_probs(keras.models.load_model(out / "model.keras"), images)
+    assert evaluate.accuracy(labels, probs) == json.loads((out / "metrics.json").read_text())["accuracy"]
+
+
+def test_figures_are_not_blank(finished):
+    for name in ("confusion.png", "predictions.png"):
+        with Image.open(finished[0] / name) as image:
+            assert np.asarray(image.convert("L")).std() > 5
+
+
+def test_two_trainings_end_with_the_same_weights(finished, tmp_path):
+    metrics = recipes.train("digits-mlp", out=tmp_path / "second", verbose=0)
+    first = json.loads((finished[0] / "metrics.json").read_text())
+    for epoch, epoch_of_first in zip(metrics["history"], first["history"], strict=True):
+        assert epoch["loss"] == epoch_of_first["loss"]
+        assert epoch["val_accuracy"] == epoch_of_first["val_accuracy"]
+    assert_same_arrays(weights_of(tmp_path / "second"), weights_of(finished[0]))
+
+
+def test_finished_run_is_not_trained_again(finished, capsys):
+    metrics = recipes.train("digits-mlp", out=finished[0])
+    assert "is finished already" in capsys.readouterr().out
+    assert metrics == json.loads((finished[0] / "metrics.json").read_text())
+
+
+def test_run_folder_of_other_settings_is_refused(finished, capsys):
+    assert main(["train", "digits-mlp", "--out", str(finished[0]), "--seed", "1"]) == 1
+    message = capsys.readouterr().err
+    assert "belongs to another training: seed was 0, now 1" in message
+    assert "Choose another --out" in message
+
+
+def test_killed_training_resumes_to_the_same_weights(finished, tmp_path):
+    out = tmp_path / "killed"
+    process = start_and_wait_for_checkpoint(out, stderr=subprocess.DEVNULL)
+    process.kill()
+    process.wait()
+    assert (out / "checkpoint.npz").exists()
+    assert not (out / "metrics.json").exists(), "killed before the end"
+    done = run_command("train", "digits-mlp", "--out", out)
+    assert done.returncode == 0, done.stderr
+    accuracies = [json.loads((folder / "metrics.json").read_text())["accuracy"] for folder in (out, finished[0])]
+    assert accuracies[0] == accuracies[1]
+    assert_same_arrays(weights_of(out), weights_of(finished[0]))
+
+
+@pytest.mark.slow
+def test_ten_kills_at_random_moments_do_not_change_the_weights(finished, tmp_path):
+    line, env = command("train", "digits-mlp", "--out", tmp_path / "timed")
+    start = time.monotonic()
+    subprocess.run(line, env=env, capture_output=True, check=True)
+    seconds, moments, stages = time.monotonic() - start, random.Random(0), set()
+    for trial in range(10):
+        out = tmp_path / f"killed {trial}"
+        line, env = command("train", "digits-mlp", "--out", out)
+        process = subprocess.Popen(line, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(moments.uniform(0.3, 1) * seconds)
+        process.kill()
+        process.wait()
+        stages.add(len([name for name in ("settings.json", "checkpoint.npz", "model.keras") if (out / name).exists()]))
+        done = run_command("train", "digits-mlp", "--out", out)
+        assert done.returncode == 0, done.stderr
+        assert_same_arrays(weights_of(out), weights_of(finished[0]))
+    assert len(stages) > 1, "they were killed at different stages"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C cannot be sent to one process on Windows")
+def test_ctrl_c_leaves_last_epoch_saved_and_says_how_to_resume(finished, tmp_path):
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)  # background processes may ignore Ctrl-C
+    try:
+        process = start_and_wait_for_checkpoint(tmp_path / "run", stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    process.send_signal(signal.SIGINT)
+    _, message = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert message.endswith("Stopped. What was finished is saved; the same command resumes from there.\n")
+    assert "Traceback" not in message
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"settings.json", "checkpoint.npz"}
+    recipes.train("digits-mlp", out=tmp_path / "run", verbose=0)
+    assert_same_arrays(weights_of(tmp_path / "run"), weights_of(finished[0]))
+
+
+@pytest.fixture
+def train_on_small_disk(tmp_path):
+    """A function that trains on a disk of 140 kB, which becomes full after some epochs, and again on a larger disk.
+
+    The disk is a file system in memory that only a process of its own can see, so everything happens in one shell
+    script in that process: train, print the exit status and the files in the run folder, enlarge the disk, train with
+    the same command, and copy the run folder to a place where the test can read it. The function returns the run
+    folder on that disk, the copy, and the finished process.
+    """
+
+    def train():
+        disk, copy = tmp_path / "disk", tmp_path / "copy"
+        run = disk / "run"
+        line, env = command("train", "digits-mlp", "--out", run)
+        command_line, enlarge = shlex.join(line), f'mount -o remount,size=20m "{disk}"'
+        script = f'{command_line}; echo "status $?"; ls -A "{run}"; {enlarge}; {command_line} && cp -r "{run}" "{copy}"'
+        prefix = mounted(disk, "size=140k")
+        done = subprocess.run(
+            [*prefix, "sh", "-c", script], env=env, cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        return run, copy, done
+
+    return train
+
+
+def test_full_disk_leaves_last_epoch_saved_and_training_resumes(finished, train_on_small_disk):
+    run, copy, done = train_on_small_disk()
+    assert done.returncode == 0, done.stderr
+    full, rest = done.stdout.split("status 1\n")
+    assert "Epoch 1/30" in full
+    assert rest.split("\n")[:2] == ["checkpoint.npz", "settings.json"], "no incomplete files"
+    message = re.search(
+        r"✗ Epoch (\d+) could not be saved: .*No space left.* Epoch (\d+) is saved in (.*)\. Free some", done.stderr
+    )
+    assert int(message[2]) == int(message[1]) - 1
+    assert message[3] == str(run / "checkpoint.npz")
+    assert "the same command then resumes from there" in done.stderr
+    assert "Epoch 1/30" not in rest
+    assert_same_arrays(weights_of(copy), weights_of(finished[0]))
+
+
+def test_train_on_class_folders(class_folders, tmp_path):
+    metrics = recipes.train("digits-mlp", data_dir=class_folders, out=tmp_path / "own", epochs=100, verbose=0)
+    assert metrics["accuracy"] == 1
+    assert metrics["data"]["source"] == "class folders"
+
+
+def test_train_reports_an_unknown_recipe(tmp_path):
+    with pytest.raises(ValueError, match='Expected a recipe: digits-mlp, .* Received: "resnet5000"'):
+        recipes.train("resnet5000", out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()

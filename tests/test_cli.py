@@ -1,0 +1,120 @@
+"""The command line: what it prints, its exit status, and how quickly it reports a mistake."""
+
+import re
+import subprocess
+import sys
+
+import keras
+import pytest
+from PIL import Image
+
+from dlkit.cli import main
+from dlkit.recipes import RECIPES
+from tools.notebooks import ROOT
+
+# Runs the command line in a fresh process, then prints the status and which packages that load slowly were imported.
+IMPORTED_PACKAGES = """
+import sys
+from dlkit.cli import main
+try:
+    status = main(sys.argv[1:])
+except SystemExit as exit:
+    status = exit.code
+print("status", status)
+print("imported", *sorted({"tensorflow", "keras", "sklearn", "matplotlib"} & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["train", "--help"], 0, "--image-size N"),
+        (["predict", "--help"], 0, "image files"),
+        (["train", "cifar10-cnn", "--data", "/nonexistent", "--out", "run"], 1, "/nonexistent does not exist"),
+        (["train", "mobilenet", "--weights", "nowhere.h5", "--out", "run"], 1, "nowhere.h5, which is not a file"),
+        (["predict", "no-such-run", "README.md"], 1, "no-such-run does not exist"),
+        (["predict", "dlkit", "no-such-image.png"], 1, "no-such-image.png does not exist"),
+        (["train", "digits-mlp"], 1, "--out RUN"),
+    ],
+)
+def test_help_and_mistyped_paths_import_no_tensorflow(arguments, status, message):
+    line = [sys.executable, "-c", IMPORTED_PACKAGES, *arguments]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.endswith(f"status {status}\nimported\n")
+    assert message in done.stdout + done.stderr
+
+
+def test_missing_data_is_reported_with_what_was_expected(tmp_path, capsys):
+    assert main(["train", "cifar10-cnn", "--data", "/nonexistent", "--out", str(tmp_path / "run")]) == 1
+    message = capsys.readouterr().err
+    assert message.startswith("✗ /nonexistent does not exist. Expected a folder with train/<class>/<image>")
+    assert "To train on the recipe's own data set, leave --data out" in message
+    assert not (tmp_path / "run").exists()
+
+
+def test_train_without_a_recipe_lists_them(capsys):
+    assert main(["train"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [f"{name:12} {recipe.description}" for name, recipe in RECIPES.items()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["train", "digits-mlp", "--out", "x", "--skip-broken"], 1, "name it with --data"),
+        (["train", "digits-mlp", "--out", "x", "--unfreeze", "conv5"], 1, "Received: unfreeze"),
+        (["predict", "no-such-run", "a.png"], 1, "no-such-run does not exist. Expected the run folder"),
+        (
+            ["predict", str(ROOT / "tests"), str(ROOT / "README.md")],
+            1,
+            "lacks metrics.json and model.keras: it is not a",
+        ),
+        (
+            ["train", "digits-mlp", "--out", "x", "--data", ".", "--image-size", "0"],
+            1,
+            "image_size to be an integer of 1 or more",
+        ),
+        (
+            ["train", "digits-mlp", "--out", "x", "--epochs", "0"],
+            1,
+            "epochs to be an integer of 1 or more. Received: 0",
+        ),
+        (["train", "resnet5000", "--out", "x"], 1, "digits-mlp"),
+        (["train", "digits-mlp"], 1, "--out"),
+        (["data", "fetch", "nothing"], 2, "cifar10"),
+        ([], 2, "command"),
+    ],
+)
+def test_mistakes_are_reported_in_a_line(arguments, status, message, capsys):
+    try:
+        found = main(arguments)
+    except SystemExit as exit:
+        found = exit.code
+    assert found == status
+    assert message in capsys.readouterr().err
+
+
+def test_unreadable_files_and_different_sizes_in_a_folder(class_folders, tmp_path, capsys):
+    (class_folders / "train" / "dark" / "cut.png").write_bytes(b"not an image")
+    Image.new("RGB", (30, 20)).save(class_folders / "train" / "dark" / "wide.png")
+    command = ["train", "digits-mlp", "--data", str(class_folders), "--out", str(tmp_path / "own"), "--epochs", "2"]
+    assert main(command) == 1
+    assert "cut.png" in (message := capsys.readouterr().err)
+    assert "--skip-broken" in message
+    assert main([*command, "--skip-broken"]) == 1
+    assert "--image-size N" in capsys.readouterr().err
+    assert not (tmp_path / "own").exists()
+    assert main([*command, "--skip-broken", "--image-size", "16"]) == 0
+    assert "unreadable files that were skipped: 1" in capsys.readouterr().out
+    assert keras.models.load_model(tmp_path / "own" / "model.keras").input_shape == (None, 16, 16, 3)
+
+
+def test_data_list_and_verify(no_data_env, capsys):
+    assert main(["data", "list"]) == 0
+    listed = capsys.readouterr().out
+    assert re.search(r"✓ digits +scikit-learn", listed)
+    assert re.search(r"– cifar10 +not here → dlkit data fetch cifar10", listed)
+    assert main(["data", "verify", "digits"]) == 0
+    assert "1,347 training and 450 test images" in capsys.readouterr().out
+    assert main(["data", "verify", "cifar10"]) == 1
+    assert "The real cifar10 was not found" in capsys.readouterr().err

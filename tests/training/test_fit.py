@@ -1,0 +1,136 @@
+import keras
+import numpy as np
+import pytest
+
+from dlkit import data, models, training
+from tests.training.helpers import (
+    IMAGES,
+    LABELS,
+    InterruptIn,
+    assert_same_arrays,
+    build_model,
+    fit,
+    make_train_ds,
+    weights_of,
+)
+
+
+@pytest.mark.parametrize("epoch", [0, 1, 3])
+def test_fit_resumes_to_the_same_weights(tmp_path, epoch):
+    uninterrupted = build_model()
+    history = fit(uninterrupted, tmp_path / "uninterrupted.npz", 4)
+    with pytest.raises(KeyboardInterrupt):
+        fit(build_model(), tmp_path / "run.npz", 4, [InterruptIn(epoch)])
+    resumed = build_model()
+    resumed_history = fit(resumed, tmp_path / "run.npz", 4)
+    assert_same_arrays(weights_of(resumed), weights_of(uninterrupted))
+    assert [epoch["loss"] for epoch in history] == [epoch["loss"] for epoch in resumed_history]
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_fit_twice_ends_with_the_same_weights(tmp_path):
+    runs = []
+    for name in ("a.npz", "b.npz"):
+        model = build_model()
+        fit(model, tmp_path / name, 2)
+        runs.append(weights_of(model))
+    assert_same_arrays(*runs)
+
+
+def test_fit_does_not_train_a_finished_training(tmp_path):
+    model = build_model()
+    fit(model, tmp_path / "run.npz", 2)
+    restored = build_model()
+    history = fit(restored, tmp_path / "run.npz", 2)
+    assert len(history) == 2
+    assert_same_arrays(weights_of(restored), weights_of(model))
+
+
+# --- callbacks that have state: early stopping and the reduction of the learning rate
+
+VALIDATION = (IMAGES[:24], 1 - LABELS[:24])  # the opposite of what is learned, so that the validation loss rises
+
+
+def fit_with_callbacks(checkpoint, further_callbacks=()):
+    """A training that reduces its learning rate and stops early; returns (model, history)."""
+    keras.utils.set_random_seed(1)
+    model = models.build_mlp((8, 8), 2, hidden=(16,))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.01), loss, metrics=["accuracy"])
+    history = training.fit(
+        model,
+        make_train_ds,
+        steps_per_epoch=8,
+        epochs=20,
+        checkpoint=checkpoint,
+        validation_data=data.pipeline(*VALIDATION, batch_size=24),
+        callbacks=[
+            keras.callbacks.ReduceLROnPlateau(monitor="val_loss", factor=0.5, patience=1),
+            keras.callbacks.EarlyStopping(monitor="val_loss", patience=4, restore_best_weights=True),
+            *further_callbacks,
+        ],
+        verbose=0,
+    )
+    return model, history
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_fit_with_callbacks_resumes_to_the_same_weights(tmp_path, epoch):
+    uninterrupted, history = fit_with_callbacks(tmp_path / "uninterrupted.npz")
+    assert len(history) < 20, "it stopped early"
+    assert history[-1]["learning_rate"] < 0.01, "the learning rate was reduced"
+    with pytest.raises(KeyboardInterrupt):
+        fit_with_callbacks(tmp_path / "run.npz", [InterruptIn(epoch)])
+    resumed, resumed_history = fit_with_callbacks(tmp_path / "run.npz")
+    assert [epoch["val_loss"] for epoch in history] == [epoch["val_loss"] for epoch in resumed_history]
+    assert_same_arrays(weights_of(resumed), weights_of(uninterrupted))
+
+
+def test_fit_restores_best_weights_of_a_training_that_stopped_early(tmp_path):
+    model, history = fit_with_callbacks(tmp_path / "run.npz")
+    restored, restored_history = fit_with_callbacks(tmp_path / "run.npz")
+    assert history == restored_history
+    assert_same_arrays(weights_of(restored), weights_of(model))
+
+
+def test_fit_refuses_a_checkpoint_with_other_callbacks(tmp_path):
+    fit_with_callbacks(tmp_path / "run.npz")
+    with pytest.raises(ValueError, match="belongs to another model, optimizer or set of callbacks"):
+        fit_with_callbacks(tmp_path / "run.npz", [keras.callbacks.EarlyStopping()])
+
+
+# --- restart
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adagrad"])
+def test_restart_trains_like_a_newly_built_and_compiled_model(optimizer):
+    rng = np.random.default_rng(0)
+    images, labels = rng.random((60, 4)), rng.integers(0, 3, 60)
+
+    def build():
+        stack = [keras.Input((4,)), keras.layers.Dense(8, activation="relu"), keras.layers.BatchNormalization()]
+        model = keras.Sequential([*stack, keras.layers.Dropout(0.5), keras.layers.Dense(3)])
+        model.compile(optimizer, training.SmoothedCrossentropy(), metrics=["accuracy"])
+        return model
+
+    def weights_after_training(model):
+        model.fit(images, labels, batch_size=16, epochs=2, shuffle=False, verbose=0)
+        return model.get_weights()
+
+    keras.utils.set_random_seed(5)
+    expected = weights_after_training(build())
+    model = build()
+    weights_after_training(model)  # changes the weights, the moments, the step count and the generator of dropout
+    for _ in range(2):
+        training.restart(model, 5)
+        assert_same_arrays(weights_after_training(model), expected)
+
+
+def test_restart_leaves_learning_rate_and_another_seed_changes_weights():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    model.compile(keras.optimizers.SGD(0.25, momentum=0.9), "mse")
+    training.restart(model, 1)
+    first = model.get_weights()
+    training.restart(model, 2)
+    assert not np.array_equal(model.get_weights()[0], first[0])
+    assert float(model.optimizer.learning_rate) == 0.25

@@ -1,0 +1,114 @@
+"""dlkit.transfer.backbones: the preprocessing of every backbone, and where its weights come from."""
+
+import contextlib
+import functools
+import http.server
+import shutil
+import threading
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from dlkit import data, transfer
+from tests.random_weights import randomize
+from tests.transfer.helpers import IMAGES
+
+
+@pytest.mark.parametrize("name", transfer.BACKBONES)
+def test_build_backbone_equals_keras_applications(name):
+    backbone = transfer.BACKBONES[name]
+    ours = transfer.build_backbone(name, (20, 24, 3), image_size=32, weights=None)
+    theirs = getattr(keras.applications, backbone.application)(
+        include_top=False, weights=None, input_shape=(32, 32, 3), pooling="avg", **backbone.options
+    )
+    theirs.set_weights(randomize(ours).get_weights()[-len(theirs.weights) :])
+    module = {"mobilenetv2": "mobilenet_v2", "resnet50v2": "resnet_v2", "efficientnetv2b0": "efficientnet_v2"}
+    preprocess = getattr(keras.applications, module.get(name, name)).preprocess_input
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 20, 24, 3)).astype("float32")
+    resized = np.array(keras.ops.image.resize(pixels, (32, 32)))
+    expected = np.array(theirs(preprocess(resized.copy())))
+    assert np.isfinite(expected).all()
+    np.testing.assert_allclose(ours(pixels), expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+
+
+def test_build_backbone_does_not_resize_needlessly():
+    names = [
+        layer.name for layer in transfer.build_backbone("mobilenet", (32, 32, 3), image_size=32, weights=None).layers
+    ]
+    assert "resize" not in names
+    assert "conv_pw_13" in names, "layers keep the names of keras.applications"
+
+
+def test_saved_backbone_gives_the_same_features(tmp_path):
+    model = randomize(transfer.build_backbone("resnet50", (16, 16, 3), image_size=32, weights=None))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(model(IMAGES[:2]), loaded(IMAGES[:2]))
+
+
+def test_build_backbone_lists_the_known_names():
+    with pytest.raises(ValueError, match='resnet50, .*Received: "vgg"'):
+        transfer.build_backbone("vgg", (32, 32, 3))
+
+
+@pytest.fixture(scope="module")
+def weights_file(tmp_path_factory):
+    """Weights of a MobileNet in the old HDF5 format in which Keras publishes them."""
+    from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
+
+    keras.utils.set_random_seed(7)
+    model = keras.applications.MobileNet(include_top=False, weights=None, alpha=0.25, input_shape=(224, 224, 3))
+    path = tmp_path_factory.mktemp("weights") / transfer.BACKBONES["mobilenet"].file
+    with h5py.File(path, "w") as file:
+        save_weights_to_hdf5_group(file, model)
+    return path, model.get_weights()
+
+
+def test_build_backbone_finds_weights_in_dlkit_data(weights_file, no_data_env):
+    (no_data_env / "weights").mkdir()
+    shutil.copy(weights_file[0], no_data_env / "weights")
+    model = transfer.build_backbone("mobilenet", (32, 32, 3), image_size=96)
+    for ours, theirs in zip(model.get_weights(), weights_file[1], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@contextlib.contextmanager
+def file_server(folder):
+    """An HTTP server on this machine that offers the files of a folder, in place of Keras's download server."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+    handler.log_message = lambda *arguments: None
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def test_find_weights_downloads_into_the_cache_of_keras(weights_file, no_data_env, monkeypatch, capsys):
+    monkeypatch.delenv("DLKIT_OFFLINE")
+    (no_data_env.parent / "keras").mkdir()
+    with file_server(weights_file[0].parent) as address:
+        monkeypatch.setattr("keras.src.applications.mobilenet.BASE_WEIGHT_PATH", address)
+        monkeypatch.setattr("keras.src.utils.file_utils.config.keras_home", lambda: str(no_data_env.parent / "keras"))
+        path = transfer.find_weights("mobilenet")
+    assert path == no_data_env.parent / "keras" / "models" / weights_file[0].name
+    model = transfer.build_backbone("mobilenet", (32, 32, 3), image_size=96)  # from the cache: the server is closed
+    np.testing.assert_array_equal(model.get_weights()[0], weights_file[1][0])
+
+
+@pytest.mark.parametrize("network", [False, True])
+def test_build_backbone_reports_missing_weights(no_data_env, monkeypatch, network):
+    if network:
+        monkeypatch.delenv("DLKIT_OFFLINE")
+        monkeypatch.setattr("keras.src.applications.mobilenet.BASE_WEIGHT_PATH", "http://127.0.0.1:9/")
+    with pytest.raises(data.DataError, match=r"mobilenet_2_5_224_tf_no_top.h5 into the folder weights/.*weights=None"):
+        transfer.build_backbone("mobilenet", (32, 32, 3))
+
+
+def test_build_backbone_reports_damaged_and_wrong_weights(weights_file, tmp_path):
+    (tmp_path / "cut.h5").write_bytes(weights_file[0].read_bytes()[:5000])
+    with pytest.raises(data.DataError, match="cut.h5 does not hold weights of mobilenet"):
+        transfer.build_backbone("mobilenet", (32, 32, 3), weights=tmp_path / "cut.h5")
+    with pytest.raises(data.DataError, match="does not hold weights of mobilenetv2"):
+        transfer.build_backbone("mobilenetv2", (32, 32, 3), weights=weights_file[0])
