@@ -11,10 +11,9 @@ from __future__ import annotations
 import re
 import sys
 
+from dlkit.data.registry import REGISTRY
 from tools.notebooks import LESSONS, ROOT, code_cells, read
 from tools.solutions import solutions_that_train
-
-BUNDLED = {"digits", "sunspots"}  # installed with the packages, so they need no fallback
 
 
 def tested():
@@ -29,7 +28,11 @@ def timing():
 
 def fallback():
     """Paths of the lessons whose data sets have a fallback and that do not measure times."""
-    return [path for path in LESSONS if loaded_datasets(path) - BUNDLED and not measures_times(path)]
+    return [path for path in LESSONS if _has_fallback(path) and not measures_times(path)]
+
+
+def _has_fallback(path):
+    return any(REGISTRY[name].fallback for name in loaded_datasets(path))
 
 
 def measures_times(path):

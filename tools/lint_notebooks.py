@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dlkit import data
+from dlkit.data.registry import REGISTRY
 from tools import lessons_table
 from tools.free_names import free_names, imports_of
 from tools.notebooks import LESSONS, ROOT, SOLUTIONS, code_cells, find_bad_ids, markdown_text, normalize, read, write
@@ -25,7 +26,6 @@ HEADINGS = ("## Setup", "## (What we saw|Summary)", "## Exercises", "## Where ne
 MAX_LINES, MAX_COLUMNS = 25, 88  # of a code cell: what a projector shows
 CHECK_IMPORT = {"check": "from dlkit.exercises import check"}
 EXPERIMENT = "By experiment"
-BUNDLED = {"digits", "sunspots"}  # data sets that are installed with the packages
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,11 @@ def check_code(path, notebook):
                 yield make_warning(
                     f"a line has {len(line)} characters. A screen shows {MAX_COLUMNS}: {line.strip()[:40]}…", number
                 )
-        found = set(re.findall(r'data\.load\("(\w+)"\)', cell.source)) - BUNDLED
+        found = [
+            name
+            for name in re.findall(r'data\.load\("(\w+)"\)', cell.source)
+            if name in REGISTRY and REGISTRY[name].fallback
+        ]
         if found and "nbval-check-output" in cell.metadata.get("tags", []):
             yield Problem(
                 f"the output is compared, but it depends on the data that is found: {', '.join(found)}", number

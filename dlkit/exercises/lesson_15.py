@@ -54,20 +54,14 @@ def distillation_loss(student):
         (3 * soft.mean(), "the factor is T², not T"),
         (9 * soft.sum(), "the mean over the rows, not the sum"),
         (9 * soft.mean() / 4, "sum over the classes; the mean is over the rows only"),
-        (
-            9 * divergences(ours / 3, theirs / 3).mean(),
-            "teacher and student are exchanged: p is the teacher's",
-        ),
+        (9 * divergences(ours / 3, theirs / 3).mean(), "teacher and student are exchanged: p is the teacher's"),
         (9 * crossed.mean(), "that is the cross-entropy; subtract the teacher's own entropy"),
         (9 * divergences(theirs, ours).mean(), "divide both logits by the temperature"),
         (9 * divergences(theirs * 3, ours * 3).mean(), "the logits are divided by the temperature, not multiplied"),
     ]
     if not np.isclose(found, 9 * soft.mean(), rtol=1e-4):
         return next((hint for value, hint in hints if np.isclose(found, value, rtol=1e-4)), "T² · mean of Σ p log(p/q)")
-    ours, theirs = (
-        300 * ours + [[0], [0], [0], [-4000], [0], [4000]],
-        300 * theirs,
-    )  # some rows are much lower
+    ours, theirs = 300 * ours + [[0], [0], [0], [-4000], [0], [4000]], 300 * theirs  # some rows are much lower
     with np.errstate(all="ignore"):
         large = student(ours, theirs, 2.0)
     if not np.isclose(large, 4 * divergences(theirs / 2, ours / 2).mean(), rtol=1e-4):

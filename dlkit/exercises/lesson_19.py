@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
+from keras import ops
 
 from dlkit.exercises.helpers import check_number, check_shape, checker, first_match
 
@@ -101,8 +102,6 @@ def quadratic(measured):
 
 def _milliseconds(length):
     """The fastest of three runs of attention on one head, in this process."""
-    from keras import ops
-
     x = ops.convert_to_tensor(np.random.default_rng(0).normal(size=(length, 16)), "float32")
     seconds = []
     for _ in range(3):

@@ -173,7 +173,7 @@ def keras_config(folder):
 
 def metrics(folder):
     (folder / "metrics.json").write_text(json.dumps({"class_names": ["a", "b"], "flip_tta": True, "seconds": 1.5}))
-    return Case(folder / "metrics.json", lambda: recipes._about(folder / "metrics.json"))
+    return Case(folder / "metrics.json", lambda: recipes._read_metrics(folder / "metrics.json"))
 
 
 def checkpoint(folder, member=None):
