@@ -112,11 +112,13 @@ def _predict_options(command):
 
 def _data_list(options):
     from dlkit import data
+    from dlkit.data import loading
 
-    width = max(map(len, data.NAMES))
+    width, fetchable = max(map(len, data.NAMES)), loading.fetchable()
     for name in data.NAMES:
         location = data.locate(name)
-        print(f"{'✓' if location else '–'} {name:{width}} {location or f'not here → dlkit data fetch {name}'}")
+        remedy = f" → dlkit data fetch {name}" if name in fetchable else "; data/README.md says where it comes from"
+        print(f"{'✓' if location else '–'} {name:{width}} {location or 'not here' + remedy}")
 
 
 def _data_fetch(options):
