@@ -34,7 +34,7 @@ help:  ## list these commands
 test test-all test-oldest notebook-test timing-test notebooks: export DLKIT_STRICT = 1
 
 test: .venv/ready  ## unit tests, then every lesson as a test: about 20 minutes on two cores
-	$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL)
+	$(ONE_THREAD) $(BIN)/python -m pytest $(PARALLEL) --durations=15
 	$(MAKE) notebook-test
 
 notebook-test: .venv/ready  ## only the lessons and the solutions that train: make notebook-test [NB=notebooks/03_backpropagation.ipynb]

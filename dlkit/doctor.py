@@ -202,8 +202,10 @@ def _disk():
 def _data():
     """Rows about data sets and ImageNet weights. They import dlkit's own modules, which need the packages above."""
     from dlkit import data, transfer
-    from dlkit.data import locations
+    from dlkit.data import loading, locations
+    from dlkit.data.registry import REGISTRY
 
+    fetchable = loading.fetchable()
     try:
         locations.search_folders()
     except data.DataError as error:
@@ -214,7 +216,10 @@ def _data():
         if location := data.locate(name):
             yield "ok", name, f"found, {location}"
         else:
-            yield "note", name, f"not found, a stand-in will be used → {runtime.dlkit_command('data', 'fetch', name)}"
+            instead = next((other for other in REGISTRY[name].fallback if data.locate(other)), None)
+            used = f"; {instead} will be used instead" if instead else ""
+            command = f" → {runtime.dlkit_command('data', 'fetch', name)}" if name in fetchable else ""
+            yield "note", name, f"not found{used}{command}"
     for label, name in WEIGHTS.items():
         backbone = transfer.BACKBONES[name]
         if location := locations.find_weights(backbone.file):

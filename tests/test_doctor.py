@@ -198,7 +198,7 @@ def test_missing_data_has_the_fetch_command(no_data_env):
     found = report_by_subject()
     assert found["cifar10"] == (
         "note",
-        f"not found, a stand-in will be used → {shell.dlkit_command('data', 'fetch', 'cifar10')}",
+        f"not found; shapes10 will be used instead → {shell.dlkit_command('data', 'fetch', 'cifar10')}",
     )
     assert found["digits"] == ("ok", "found, scikit-learn")
 
