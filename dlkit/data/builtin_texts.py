@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.util
 import re
 from pathlib import Path
@@ -28,6 +29,13 @@ def docstrings(libraries=LIBRARIES, *, per_library=1_200):
         (train, test, class_names): train and test are (texts, labels), arrays of dtype object and int64, and class
         names are a list of strings. About a fifth of the texts is in the test split.
     """
+    splits = _collect(tuple(libraries), per_library)
+    train, test = (tuple(array.copy() for array in split) for split in splits)
+    return train, test, list(libraries)
+
+
+@functools.cache  # reading thousands of files takes ten seconds
+def _collect(libraries, per_library):
     rng, splits, seen, of_library = np.random.default_rng(0), ([], []), set(), []
     for library in libraries:
         files = _source_files(library)
@@ -48,7 +56,7 @@ def docstrings(libraries=LIBRARIES, *, per_library=1_200):
         order = rng.permutation(len(split))
         texts, labels = np.array([split[k][0] for k in order], object), np.array([split[k][1] for k in order], "int64")
         arrays.append((texts, labels))
-    return arrays[0], arrays[1], list(libraries)
+    return arrays
 
 
 def _source_files(library):

@@ -124,14 +124,15 @@ def wait_for_request(server, process, count):
         time.sleep(0.002)
 
 
-def test_fetch_killed_at_any_moment(download, server, tmp_path):
+@pytest.mark.parametrize("trials", [5, pytest.param(20, marks=pytest.mark.slow)])
+def test_fetch_killed_at_any_moment(download, server, tmp_path, trials):
     start = time.monotonic()
     process = start_fetch(download("/slow"), tmp_path / "complete")
     wait_for_request(server, process, 0)
     requested = time.monotonic()
     process.communicate(timeout=60)
     startup, transfer, moments, outcomes = requested - start, time.monotonic() - requested, random.Random(0), set()
-    for trial in range(20):
+    for trial in range(trials):
         folder, count = tmp_path / str(trial), len(server.requests)
         process = start_fetch(download("/slow"), folder)
         moment = moments.uniform(-0.2, 1.1) * transfer  # after the request, or some time before it
