@@ -89,7 +89,7 @@ def read_digits():
     """scikit-learn's 8 x 8 digits: 1,347 for training and 450 held out."""
     bunch = datasets.load_digits()
     images = np.round(bunch.images * (255 / 16)).astype("uint8")
-    description = "Handwritten digits of 13 people (Alpaydin and Kaynak 1998), grey levels 0-16 scaled to 0-255."
+    description = "Handwritten digits of 13 people (Alpaydin and Kaynak 1998), gray levels 0-16 scaled to 0-255."
     return Dataset("digits", *_hold_out(images, bunch.target, 450), DIGITS, True, "scikit-learn", description)
 
 

@@ -57,7 +57,7 @@ def train(name, *, out, data_dir=None, on_error="raise", cache=None, seed=0, ver
     if name not in RECIPES:
         raise ValueError(f'Expected a recipe: {", ".join(RECIPES)}. Received: "{name}".')
     recipe, out = RECIPES[name].with_options(**options), Path(out)
-    recipe.check(data_dir)
+    recipe.check_requirements(data_dir)
     index, workers = runtime.worker()
     if data_dir:
         image_size = recipe.folder_image_size(data.image_sizes(data_dir))

@@ -91,7 +91,7 @@ class Recipe(abc.ABC):
     def method(self):
         """String, how the recipe trains: it completes "This recipe trains ..."."""
 
-    def check(self, data_dir):
+    def check_requirements(self, data_dir):
         """Checks that everything is there that the training will need, before any image is read.
 
         Args:

@@ -46,7 +46,7 @@ class FineTuning(Recipe):
     OPTIONS = ("epochs", "image_size", "unfreeze", "weights")
     method = "a pretrained network"
 
-    def check(self, data_dir):
+    def check_requirements(self, data_dir):
         if self.weights == "imagenet":
             transfer.find_weights(self.backbone)
         elif self.weights != "none" and not Path(self.weights).is_file():

@@ -20,7 +20,7 @@ class WorkerLostError(ConnectionError):
     """Another worker stopped answering. The last complete epoch is saved."""
 
 
-def fit(
+def fit_distributed(
     model, make_train_ds, strategy, saver, *, steps_per_epoch, epochs, validation_data=None, callbacks=(), verbose=1
 ):
     """`dlkit.training.fit` on all workers and devices of a strategy.

@@ -48,7 +48,7 @@ def fit(
     if strategy is not None:
         from dlkit.training import distributed  # here: it needs TensorFlow, the rest runs on every backend of Keras
 
-        return distributed.fit(
+        return distributed.fit_distributed(
             model,
             make_train_ds,
             strategy,

@@ -42,8 +42,8 @@ def test_with_options_refuses_what_is_not_a_positive_integer(name, option, value
 def test_check_refuses_image_size_without_a_folder(tmp_path):
     recipe = RECIPES["digits-mlp"].with_options(image_size=16)
     with pytest.raises(ValueError, match="image_size only with a folder of images.* Received: image_size=16"):
-        recipe.check(None)
-    recipe.check(tmp_path)
+        recipe.check_requirements(None)
+    recipe.check_requirements(tmp_path)
 
 
 @pytest.mark.parametrize("name", RECIPES)
