@@ -8,6 +8,7 @@ import keras
 import pytest
 from PIL import Image
 
+from dlkit import recipes
 from dlkit.cli import main
 from dlkit.recipes import RECIPES
 from tools.notebooks import ROOT
@@ -118,3 +119,13 @@ def test_data_list_and_verify(no_data_env, capsys):
     assert "1,347 training and 450 test images" in capsys.readouterr().out
     assert main(["data", "verify", "cifar10"]) == 1
     assert "The real cifar10 was not found" in capsys.readouterr().err
+
+
+def test_ctrl_c_says_that_the_command_resumes(monkeypatch, tmp_path, capsys):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(recipes, "train", interrupt)
+    assert main(["train", "digits-mlp", "--out", str(tmp_path / "run")]) == 130
+    message = capsys.readouterr().err
+    assert message.endswith("Stopped. What was finished is saved; the same command resumes from there.\n")

@@ -8,8 +8,16 @@ import pytest
 from keras.datasets import imdb
 
 from dlkit import data, runtime
-from dlkit.data import loading
+from dlkit.data import builtin_texts, loading
 from dlkit.data.registry import REGISTRY
+
+
+@pytest.fixture(autouse=True)
+def few_docstrings(monkeypatch):
+    """Collects the docstrings of two small libraries: those of all four take ten seconds, and tests of their own."""
+    collect = builtin_texts.docstrings
+    monkeypatch.setattr(builtin_texts, "docstrings", lambda: collect(("keras_tuner", "nbformat")))
+
 
 WITH_FALLBACK = [name for name, source in REGISTRY.items() if source.fallback]
 

@@ -125,6 +125,7 @@ def test_ten_kills_at_random_moments_do_not_change_the_weights(finished, tmp_pat
     assert len(stages) > 1, "they were killed at different stages"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C cannot be sent to one process on Windows")
 def test_ctrl_c_leaves_last_epoch_saved_and_says_how_to_resume(finished, tmp_path):
     previous = signal.signal(signal.SIGINT, signal.default_int_handler)  # background processes may ignore Ctrl-C
@@ -167,6 +168,7 @@ def train_on_small_disk(tmp_path):
     return train
 
 
+@pytest.mark.slow
 def test_full_disk_leaves_last_epoch_saved_and_training_resumes(finished, train_on_small_disk):
     run, copy, done = train_on_small_disk()
     assert done.returncode == 0, done.stderr

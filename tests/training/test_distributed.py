@@ -77,6 +77,7 @@ def test_two_workers_end_with_equal_weights_and_those_of_one(tmp_path):
             assert alone[name] == pytest.approx(distributed[name], abs=1e-5), name
 
 
+@pytest.mark.slow
 def test_nan_loss_stops_every_worker(tmp_path):
     for output in run_two_workers("tests.training.train_worker", tmp_path, 1e30, status=1):
         assert re.search(r"DivergedError: The loss became \S+ in epoch 1, batch \d\. Nothing was saved", output), output
