@@ -32,10 +32,10 @@ PRETRAINED_SIZE = 112  # pixels at which it works: 96 exceeds the baseline's acc
 
 
 class Trainings:
-    """The trainings that are compared, on the same arrays. Each method returns (seconds, test accuracy).
+    """The trainings that are compared, on the same arrays. Each `train_` method returns (seconds, test accuracy).
 
     Args:
-        weights: "imagenet", or None for random weights of the pretrained network.
+        weights: String, default "imagenet", or None for random weights of the pretrained network.
     """
 
     def __init__(self, *, weights="imagenet"):

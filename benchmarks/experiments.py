@@ -1,7 +1,7 @@
 """python -m benchmarks.experiments 13      runs the experiment of lesson 13 and writes its table into dlkit
 
 An experiment is a file in benchmarks/lessons. It calls the functions of its notebook, so the two cannot drift apart.
-Finished rows are saved in runs/experiments: after a stop, the same command continues with the next row. A table of
+Finished rows are saved in runs/experiments: after a stop, the same command resumes with the next row. A table of
 generated data stays there.
 """
 

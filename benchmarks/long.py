@@ -1,4 +1,4 @@
-"""The long training: how far `cifar10-long` gets from scratch in 24 epochs on two cores. It has no baseline, one seed.
+"""The long training: how far `cifar10-long` gets from scratch in 24 epochs on two cores, with one seed, no baseline.
 
 It runs the recipe of `dlkit train cifar10-long`, so it may be stopped and resumes. When it has finished, its numbers
 are saved in long.json and its curve in long.png, and both are shown in RESULTS.md.

@@ -1,8 +1,8 @@
 """How long a lesson takes to start: `runtime.setup()`, against bare imports of what it imports.
 
-Each round starts two fresh Python processes. The setup imports TensorFlow and Keras too, and then finds the device,
-sets the seed and suppresses TensorFlow's start-up messages. `import dlkit` alone, which changes nothing, is timed
-inside its process and reported in the conditions.
+Each round starts two fresh Python processes. The setup imports TensorFlow and Keras too, and then configures the
+device, sets the seed and suppresses TensorFlow's start-up messages. `import dlkit` alone, which changes nothing, is
+timed inside its process and reported in the conditions.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import sys
 
-# Color of border and mark. The signs and words carry the meaning too, for readers who do not see the colors.
+# Color of border and background. The signs and words carry the meaning too, for readers who do not see the colors.
 _COLORS = {"good": "#009E73", "bad": "#C0392B", "open": "#7F7F7F"}
 
 

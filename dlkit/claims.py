@@ -19,9 +19,10 @@ class Claim(Box):
     Args:
         sentence: String, a complete sentence, such as "The network classifies at least 95% of unseen digits correctly".
         value: Float, the measured number, in the unit of the bound. True and False count as 1 and 0.
-        at_least: Float, the smallest value for which the sentence is true.
-        at_most: Float, the largest value for which the sentence is true.
-        between: Tuple of two floats (smallest, largest), both included.
+        at_least: Float, the smallest value for which the sentence is true, or None (the default). Exactly one of the
+            three bounds is needed.
+        at_most: Float, the largest value for which the sentence is true, or None (the default).
+        between: Tuple of two floats (smallest, largest), both included, or None (the default).
         timing: Boolean, whether the value depends on the speed of this machine at this moment, default False.
 
     Attributes:
@@ -66,9 +67,10 @@ def claim(sentence, value, *, at_least=None, at_most=None, between=None, timing=
     Args:
         sentence: String, a complete sentence, such as "The network classifies at least 95% of unseen digits correctly".
         value: Float, the measured number, in the unit of the bound. True and False count as 1 and 0.
-        at_least: Float, the smallest value for which the sentence is true.
-        at_most: Float, the largest value for which the sentence is true.
-        between: Tuple of two floats (smallest, largest), both included.
+        at_least: Float, the smallest value for which the sentence is true, or None (the default). Exactly one of the
+            three bounds is needed.
+        at_most: Float, the largest value for which the sentence is true, or None (the default).
+        between: Tuple of two floats (smallest, largest), both included, or None (the default).
         timing: Boolean, whether the value depends on the speed of this machine at this moment, default False.
 
     Raises:

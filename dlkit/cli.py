@@ -37,7 +37,8 @@ def main(arguments=None):
         print(f"✗ {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nStopped. What was finished is saved; the same command resumes from there.", file=sys.stderr)
+        resume = " What was finished is saved; the same command resumes from there."
+        print(f"\nStopped.{resume if arguments[:1] == ['train'] else ''}", file=sys.stderr)
         return 130
 
 

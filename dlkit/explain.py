@@ -20,7 +20,7 @@ def feature_maps(model, images, layer):
         layer: String, name of a layer of the model.
 
     Returns:
-        float32 array, the output of that layer: of shape (count, rows, columns, channels) for a convolution.
+        Array of the layer's dtype, usually float32; of shape (count, rows, columns, channels) for a convolution.
 
     Raises:
         ValueError: If the model does not have that layer, or the images have a shape that the model does not take.
@@ -175,7 +175,7 @@ def occlusion(model, images, classes=None, *, size=4, stride=2, fill=128):
 
     Returns:
         float32 array of shape (count, height, width), the mean decrease over all squares that cover a pixel. Positive
-        values mean that the pixel supports the class.
+        values mean that the pixel supports the class. Pixels that no square covers are 0.
 
     Raises:
         ValueError: If the images have a shape that the model does not take, or a class does not exist.

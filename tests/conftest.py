@@ -1,4 +1,4 @@
-"""What all tests share: TensorFlow without log output, machines without data, small images, a faulty server."""
+"""What all tests share: the order of the test files, and fixtures such as a machine without data or a faulty server."""
 
 import os
 import threading
@@ -13,9 +13,8 @@ from tests.faults import CONTENT, SHA256, FaultyHandler, FaultyServer
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["DLKIT_STRICT"] = "1"  # claims are enforced in tests
 
-
 # Test files that take longest, by stem. They come first, so that at the end of a parallel run no process waits for one.
-LONGEST = ("test_train", "test_distributed", "test_jupyterlab", "test_fit", "test_mutate")
+LONGEST = ("test_train", "test_pretrained", "test_distributed", "test_jupyterlab", "test_fit", "test_mutate")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -43,6 +42,12 @@ def no_data_env(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setattr("dlkit.data.locations.project_data", lambda: tmp_path / "project-data")
     return folder
+
+
+@pytest.fixture
+def posix_shell(monkeypatch):
+    """Makes the printed commands use the syntax of sh, whatever shell the tests were started from."""
+    monkeypatch.setattr("dlkit.runtime.shell.kind", lambda: "sh")
 
 
 @pytest.fixture

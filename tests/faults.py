@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-CONTENT = bytes(range(256)) * 5000  # 1.28 MB, more than one block
+CONTENT = bytes(range(256)) * 5000  # 1.28 MB, more than one block; what the faulty server serves
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
+BUSY = {"/busy": 503, "/too-many": 429}  # status codes of servers that will answer later
 BODIES = {"/wrong": CONTENT[:-1] + b"x", "/long": CONTENT + b"more", "/short": CONTENT[:-5000]}
 
 
@@ -21,8 +22,10 @@ class FaultyHandler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.server.requests.append(self.path)
         times = self.server.requests.count(self.path)
-        if self.path == "/missing" or (self.path == "/busy" and times < 3):
-            self.send_error(404 if self.path == "/missing" else 503)
+        if self.path == "/missing":
+            self.send_error(404)
+        elif self.path in BUSY and times < 3:
+            self.send_error(BUSY[self.path])
         elif self.path == "/loop":
             self.send_response(302)
             self.send_header("Location", "/loop")
@@ -52,7 +55,7 @@ class FaultyHandler(http.server.BaseHTTPRequestHandler):
 
 
 class FaultyServer(http.server.ThreadingHTTPServer):
-    """The server that uses it; each request gets a thread, so that a stalled one does not block the others."""
+    """Server for `FaultyHandler`; each request gets a thread, so that a stalled one does not block the others."""
 
     def handle_error(self, request, client_address):
         """Prints nothing, since clients are killed and give up on purpose."""
@@ -83,10 +86,10 @@ LOOPBACK = (
 
 
 def mounted(folder, options, *, network=True):
-    """Makes the beginning of a command whose program finds a small file system at a folder, such as a full disk.
+    """Makes the beginning of a command whose program finds a small or read-only file system at a folder.
 
     `[*mounted(folder, "size=600k"), "python", "script.py"]` runs the script in a user namespace of its own, in which a
-    temporary file system (tmpfs) is mounted at the folder. This needs no rights of an administrator, and the mount ends
+    temporary file system (tmpfs) is mounted at the folder. This needs no administrator rights, and the mount ends
     with the program. Where the system does not allow it, the test is skipped.
 
     Args:

@@ -23,12 +23,6 @@ from tools.notebooks import ROOT
 ON_UNIX = pytest.mark.skipif(sys.platform == "win32", reason="about the commands and folders of Linux and macOS")
 
 
-@pytest.fixture
-def posix_shell(monkeypatch):
-    """Makes the printed commands use the syntax of sh, whatever shell the tests were started from."""
-    monkeypatch.setattr(shell, "kind", lambda: "sh")
-
-
 def report_by_subject():
     """The rows of the report: {subject: (status, text)}."""
     return {subject: (status, text) for status, subject, text in doctor.report()}

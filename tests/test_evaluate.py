@@ -87,6 +87,7 @@ def test_class_table_columns_are_aligned():
 
 @pytest.fixture(scope="module")
 def language_model():
+    """A small language model with random weights."""
     return randomize(models.build_language_model(30, max_length=16, embedding_dim=16, heads=2, hidden=32))
 
 
@@ -99,7 +100,7 @@ def test_sample_tokens_depends_on_the_seed_only(language_model):
     assert len(sample(0)) == 21
 
 
-def test_sample_tokens_at_a_low_temperature_takes_the_most_probable(language_model):
+def test_sample_tokens_at_low_temperature_is_the_most_probable(language_model):
     cold = evaluate.sample_tokens(language_model, [1, 2], 1, window=16, temperature=1e-3)
     assert cold[-1] == np.asarray(language_model(np.array([[1, 2]])))[0, -1].argmax()
 

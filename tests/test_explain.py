@@ -13,6 +13,7 @@ RNG = np.random.default_rng(0)
 
 @pytest.fixture(scope="module")
 def network():
+    """A convolutional network with random weights, for raw pixels."""
     inputs = keras.Input((8, 6, 3))
     x = layers.Rescaling(1 / 255)(inputs)
     x = layers.Conv2D(5, 3, padding="same", activation="relu", name="conv")(x)
@@ -23,6 +24,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def linear():
+    """A linear classifier, whose gradients are its weights."""
     model = keras.Sequential([keras.Input((4, 4, 1)), layers.Flatten(), layers.Dense(3)])
     model.set_weights([RNG.normal(size=(16, 3)), RNG.normal(size=3)])
     return model
@@ -88,7 +90,7 @@ def test_smooth_grad_depends_on_the_seed(network):
     assert np.abs(first - other).max() > 0
 
 
-def test_grad_cam_before_global_pooling_is_the_class_activation_map(network):
+def test_grad_cam_before_pooling_is_the_class_activation_map(network):
     """There the gradient at each position is the weight of the dense layer, divided by the number of positions."""
     maps = explain.feature_maps(network, IMAGES, "norm")
     weights = network.layers[-1].get_weights()[0][:, 3]
@@ -133,7 +135,7 @@ def test_feature_maps_are_the_output_of_the_layer(network):
         (lambda m: explain.grad_cam(m, IMAGES, layer="mean"), "rows, columns"),
     ],
 )
-def test_wrong_arguments_are_reported(network, call, message):
+def test_explain_functions_refuse_wrong_arguments(network, call, message):
     with pytest.raises(ValueError, match=message):
         call(network)
 

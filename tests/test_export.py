@@ -13,6 +13,7 @@ IMAGES = RNG.integers(0, 256, (40, 8, 8, 1)).astype("float32")
 
 @pytest.fixture(scope="module")
 def network():
+    """A small convolutional network for raw pixels, newly initialized."""
     keras.utils.set_random_seed(0)
     inputs = keras.Input((8, 8, 1))
     x = layers.Rescaling(1 / 255)(inputs)
@@ -23,6 +24,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def files(network, tmp_path_factory):
+    """The network as a LiteRT file in every quantization: {quantization: path}."""
     folder = tmp_path_factory.mktemp("litert")
     return {
         name: export.to_litert(network, folder / f"{name}.tflite", quantization=name, calibration=IMAGES)
@@ -70,11 +72,15 @@ def test_to_litert_refuses_wrong_arguments_before_the_work(network, tmp_path, op
     assert not list(tmp_path.iterdir())
 
 
-def test_to_litert_keeps_the_old_file_when_it_fails(network, files, tmp_path, monkeypatch):
+def test_to_litert_leaves_the_old_file_when_it_fails(network, files, tmp_path, monkeypatch):
     path = tmp_path / "model.tflite"
     path.write_bytes(files["float32"].read_bytes())
-    monkeypatch.setattr(network, "export", lambda *a, **k: (_ for _ in ()).throw(RuntimeError("full disk")))
-    with pytest.raises(RuntimeError):
+
+    def fail(*arguments, **options):
+        raise RuntimeError("no export")
+
+    monkeypatch.setattr(network, "export", fail)
+    with pytest.raises(RuntimeError, match="no export"):
         export.to_litert(network, path)
     assert path.read_bytes() == files["float32"].read_bytes()
     assert [file.name for file in tmp_path.iterdir()] == ["model.tflite"]

@@ -29,9 +29,9 @@ LATE_IMPORTS = {
     "runtime/": None,  # has to set up TensorFlow's environment before it is imported
     "doctor.py": None,  # examines a machine on which packages are missing
     "lab/": None,  # JupyterLab is needed only to open the lessons
-    "boxes.py": None,  # IPython is needed in notebooks only
+    "boxes.py": {"IPython"},  # needed in notebooks only
     "data/": {"tensorflow", "keras"},  # reading data does not wait for them
-    "plots/curves.py": {"IPython"},  # the same
+    "plots/curves.py": {"IPython"},  # needed in notebooks only
     "models/sequence.py": {"keras_hub"},  # an optional package that takes seconds to import
     "training/fit.py": {"dlkit.training.distributed"},  # needs TensorFlow; the rest runs on every Keras backend
     "transfer/features.py": {"fcntl"},  # does not exist on Windows

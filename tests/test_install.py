@@ -97,7 +97,7 @@ print(data.glossary("warm-up"))
     assert rest[2].startswith("warm-up · 预热 (04): ")
 
 
-def test_installed_dlkit_has_its_command(installed):
+def test_installed_dlkit_runs_as_a_module(installed):
     assert "usage: dlkit" in installed("-m", "dlkit", "--help")
 
 

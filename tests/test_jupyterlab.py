@@ -52,6 +52,7 @@ def wait_for_address(process, log):
 
 @pytest.fixture(scope="module")
 def browser():
+    """Chromium, controlled by Playwright. The tests are skipped where one of the two is missing."""
     driver = pytest.importorskip("playwright.sync_api", reason="needs `pip install playwright`")
     if not CHROMIUM:
         pytest.skip("needs Chromium (Debian: apt install chromium)")
@@ -152,7 +153,7 @@ def test_first_hour_of_a_student(lab, student, tmp_path):
     assert "✓ right" in run_cell(page, "00.count_parameters")
     colors = cell(page, "00.count_parameters").locator("[role=note]").evaluate("e => getComputedStyle(e).borderColor")
     assert colors == "rgb(0, 158, 115)"
-    page.screenshot(path=tmp_path / "right.png")
+    page.screenshot(path=tmp_path / "correct.png")
 
     # Once it is saved, it closes without a dialog.
     assert page.locator(".lm-DockPanel-tabBar .jp-mod-dirty").count() == 1

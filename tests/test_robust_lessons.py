@@ -1,4 +1,4 @@
-"""Lessons survive experiments of a learner: every cell can be run twice, and every setting can be changed.
+"""Lessons run when a learner changes them: every cell can be run twice, and every setting can be changed.
 
 Each lesson runs in a new kernel, first with every cell run twice in a row, where all claims have to hold both times,
 and then with all its settings halved, where a claim may fail but no error may occur. That takes minutes for each
@@ -20,7 +20,7 @@ ONE_THREAD = dict.fromkeys(
 )
 HALVE = '''
 def halved(value):
-    """Returns a setting with every number in it halved: integers at least 1, no truth value and no text changed."""
+    """Halves every number in a setting. Integers stay at least 1; Boolean values and texts stay as they are."""
     if isinstance(value, bool):
         return value
     if isinstance(value, int):

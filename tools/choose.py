@@ -47,6 +47,8 @@ def loaded_datasets(path):
 
 
 if __name__ == "__main__":
-    (kind,) = sys.argv[1:]
-    for path in {"tested": tested, "timing": timing, "fallback": fallback}[kind]():
+    kinds = {"tested": tested, "timing": timing, "fallback": fallback}
+    if len(sys.argv) != 2 or sys.argv[1] not in kinds:
+        sys.exit(f"Expected one of {', '.join(kinds)}. Received: {' '.join(sys.argv[1:])}")
+    for path in kinds[sys.argv[1]]():
         print(path.relative_to(ROOT).as_posix())

@@ -1,4 +1,4 @@
-"""Data sets by name, with stand-ins that say so where the real data cannot be had; and folders of your own images."""
+"""Data sets by name, with announced stand-ins where the real data is not available; and folders of your own images."""
 
 from __future__ import annotations
 

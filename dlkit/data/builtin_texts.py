@@ -60,9 +60,8 @@ def _collect(libraries, per_library):
 
 
 def _source_files(library):
-    root = Path(
-        importlib.util.find_spec(library).submodule_search_locations[0]
-    )  # finds the package without importing it
+    spec = importlib.util.find_spec(library)  # finds the package without importing it
+    root = Path(spec.submodule_search_locations[0])
     return sorted(path for path in root.rglob("*.py") if "test" not in path.relative_to(root).as_posix())
 
 

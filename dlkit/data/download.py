@@ -39,7 +39,14 @@ class Download:
 
 
 def sha256_of(path):
-    """Computes the SHA-256 of a file, as a string in hexadecimal."""
+    """Computes the SHA-256 of a file.
+
+    Args:
+        path: String or path, the file.
+
+    Returns:
+        String in hexadecimal.
+    """
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -124,11 +131,11 @@ def _fetch_from(url, download, target):
 
 
 def _copy(url, file, download):
-    with network.open_url(url, timeout=TIMEOUT) as answer:
+    with network.open_url(url, timeout=TIMEOUT) as response:
         blocks = range(0, download.size, 1 << 20)
         for _ in runtime.progress(blocks, f"{download.filename}, MB"):
-            file.write(answer.read(1 << 20))
-        if answer.read(1):
+            file.write(response.read(1 << 20))
+        if response.read(1):
             raise DataError(f"{url} sends more than the {download.size:,} bytes expected.")
     if file.tell() < download.size:
         raise ConnectionError(f"it broke off after {file.tell():,} of {download.size:,} bytes")

@@ -94,9 +94,8 @@ def read_images(files, *, image_size=None, on_error="raise"):
         except Exception as error:  # a damaged image can make a decoder raise almost anything
             return f"  {file}: {error}"
 
-    with ThreadPoolExecutor(
-        2
-    ) as pool:  # one task for 500 files, since a task for each file costs more than the decoding
+    with ThreadPoolExecutor(2) as pool:
+        # One task for 500 files, since a task for each file would cost more than the decoding.
         chunks = [files[start : start + 500] for start in range(0, len(files), 500)]
         decoded = pool.map(lambda chunk: [decode(file) for file in chunk], chunks)
         results = [

@@ -33,8 +33,9 @@ def image_folder(path, *, image_size=None, on_error="raise"):
         A `Dataset` whose images are uint8 RGB, in random order within each split (the same order every time).
 
     Raises:
-        DataError: If the folder or one of its splits is missing, the two splits differ in classes, a class is empty, or
-            files cannot be decoded as images (all of them are named).
+        DataError: If the folder or one of its splits is missing, the two splits differ in classes, a class has no
+            readable image, files cannot be decoded as images (all of them are named), or the images differ in size and
+            `image_size` is None.
         ValueError: If `on_error` has another value.
     """
     path = Path(path)
@@ -69,6 +70,9 @@ def image_sizes(path, *, count=200):
     Returns:
         Set of (height, width), as stored in the files: before the rotation that a camera noted is applied. Files that
         cannot be decoded as images are left out.
+
+    Raises:
+        DataError: If the folder or one of its splits is missing, or a class is empty.
     """
     files = [file for split in _list_splits(Path(path)) for file in split[0]]
     return image_files.sizes(files[:: max(len(files) // count, 1)])
@@ -94,7 +98,7 @@ def read_digits():
 
 
 def read_digits28():
-    """The stand-in for MNIST: scikit-learn's digits, enlarged to 28 x 28 pixels and moved about."""
+    """The stand-in for MNIST: scikit-learn's digits, enlarged to 28 x 28 pixels and shifted."""
     digits = read_digits()
     train, test = synthetic.digits28(*digits.train, 8_000), synthetic.digits28(*digits.test, 2_000)
     description = "Stand-in for MNIST: scikit-learn's 8 x 8 digits enlarged and moved; no digit is in both splits."
@@ -129,7 +133,7 @@ def _read_idx_split(folder, split):
     )
     if images is None or labels is None:
         lacking = f"{split}-{'images-idx3' if images is None else 'labels-idx1'}-ubyte.gz"
-        raise DataError(f"{folder} lacks {lacking}. Put it next to the others, or take them all away.")
+        raise DataError(f"{folder} lacks {lacking}. Put it next to the others, or remove them all.")
     return _check_images(readers.read_idx(images), readers.read_idx(labels), (28, 28), f"{folder}/{split}-*")
 
 
@@ -179,5 +183,5 @@ def _cifar10_from_npz(file, where, description):
 def read_shapes10():
     """The stand-in for CIFAR-10: generated images of colored shapes."""
     train, test = synthetic.shapes10(12_000, seed=0), synthetic.shapes10(3_000, seed=1)
-    description = "Ten kinds of shapes in free colors over cluttered backgrounds, drawn by dlkit: no photographs."
+    description = "Ten kinds of shapes in random colors over cluttered backgrounds, drawn by dlkit: no photographs."
     return Dataset("shapes10", train, test, list(synthetic.SHAPES), False, "dlkit (generated)", description)

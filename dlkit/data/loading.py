@@ -25,8 +25,8 @@ def load(name, *, real=False):
         A `Dataset`. Images are uint8, 0 to 255; texts are Python strings, in arrays of dtype object.
 
     Raises:
-        DataError: If the data found is damaged; or if neither the data set nor an accepted replacement can be had. The
-            message says how to get it.
+        DataError: If the data found is damaged; or if neither the data set nor an accepted replacement is available.
+            The message says how to get it.
         ValueError: If the name is unknown.
 
     Example:

@@ -79,9 +79,8 @@ def pipeline(
         return chosen, tf.gather(labels, rows)
 
     if first_epoch is None:
-        epochs = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).take(
-            1
-        )  # another epoch in each pass
+        random_numbers = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
+        epochs = random_numbers.take(1)  # a different one in each pass
         steps = tf.data.experimental.assert_cardinality(-(-len(labels) // batch_size))
         return epochs.flat_map(one_epoch).apply(steps).prefetch(tf.data.AUTOTUNE)
     return tf.data.Dataset.range(first_epoch, 1 << 40).flat_map(one_epoch).prefetch(tf.data.AUTOTUNE)

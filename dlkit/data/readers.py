@@ -21,7 +21,7 @@ MAX_UNPACKED = 500_000_000  # bytes; the largest known file, CIFAR-10's archive,
 
 
 class DataError(ValueError):
-    """Data that cannot be had, or a file or folder that is not the data it should be."""
+    """Data that is not available, or a file or folder that does not hold the expected data."""
 
 
 class _Array:
@@ -133,13 +133,15 @@ def _members(archive, names):
                     found[name] = tar.extractfile(member).read()
             return found
     except (tarfile.TarError, EOFError, OSError, ValueError, gzip.zlib.error) as error:
-        raise DataError(
-            f"{archive} is truncated or not a tar.gz archive: {error}. Delete it and fetch it again."
-        ) from error
+        raise DataError(f"{archive} is truncated or not a tar.gz archive: {error}. {_suggest_fix(error)}.") from error
+
+
+def _suggest_fix(error):
+    return "Make the file readable" if isinstance(error, PermissionError) else "Delete it and fetch it again"
 
 
 def _check_unpacked_size(size):
-    """Raises a ValueError if it is too large, since a small file may unpack to more than the memory holds."""
+    """Raises a ValueError if a size is too large, since a small file may unpack to more than the memory holds."""
     if size > MAX_UNPACKED:
         raise ValueError(f"it unpacks to more than {MAX_UNPACKED:,} bytes")
 
@@ -171,7 +173,7 @@ def read_idx(path):
             raise ValueError("not an idx file of unsigned bytes")
         return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape)
     except (OSError, EOFError, ValueError, struct.error, gzip.zlib.error) as error:
-        raise DataError(f"{path} is not a readable idx file: {error}. Delete it and fetch it again.") from error
+        raise DataError(f"{path} is not a readable idx file: {error}. {_suggest_fix(error)}.") from error
 
 
 def read_npz(path, names):
@@ -196,6 +198,4 @@ def read_npz(path, names):
             raise ValueError(f"{', '.join(foreign)} is not an array")
         return found
     except Exception as error:  # zipfile and NumPy raise many kinds for a damaged file
-        raise DataError(
-            f"{path} is not a readable .npz with {names}: {error}. Delete it and fetch it again."
-        ) from error
+        raise DataError(f"{path} is not a readable .npz with {names}: {error}. {_suggest_fix(error)}.") from error

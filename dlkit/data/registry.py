@@ -1,4 +1,4 @@
-"""The data sets by name: where each of them comes from, how it is read, and what replaces it when it cannot be had.
+"""The data sets by name: where each of them comes from, how it is read, and what replaces it when it is not available.
 
 A new data set takes one entry in `REGISTRY` with its reader, one test, and one row in data/README.md.
 """
@@ -24,9 +24,9 @@ class Source:
         origin: String, where data comes from that is always there, such as "scikit-learn"; default "".
         paths: Tuple of strings, the relative paths under which the data may lie in a search folder, best first.
         keras_files: Tuple of strings, the files in Keras's cache, for a data set that Keras itself downloads.
-        download: `Download`, the file to fetch when none is found; or a function () -> path that lets Keras fetch its
-            files and raises a `DataError` when that fails; or None.
-        fallback: Tuple of strings, names of the data sets that are used when this one cannot be had, best first.
+        download: A `Download`, the file to fetch when none is found; or a function () -> path that lets Keras fetch
+            its files and raises a `DataError` when that fails; or None (the default).
+        fallback: Tuple of strings, names of the data sets that are used when this one is not available, best first.
         needs: String, what to do without a network, for the error message.
         is_real: Boolean, default True. False for a stand-in: data that is there so that lessons run without data.
         summary: String, what the data is, for the message when it is used as a fallback.
@@ -51,7 +51,7 @@ REGISTRY = {
         read=images.read_digits28,
         origin="scikit-learn",
         is_real=False,
-        summary="scikit-learn's digits, enlarged to 28 x 28 and moved about",
+        summary="scikit-learn's digits, enlarged to 28 x 28 and shifted",
     ),
     "mnist": Source(
         read=images.read_mnist,

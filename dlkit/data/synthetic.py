@@ -86,9 +86,8 @@ def _draw(rng, labels, size):
     for index in np.unique(labels):
         chosen = labels == index
         distance[chosen] = _distance(SHAPES[index], u[chosen], v[chosen])
-    inside = np.clip(0.5 - distance * scale * size / 2, 0, 1)[
-        ..., None
-    ]  # (count, size, size, 1), with a soft edge of one pixel
+    inside = np.clip(0.5 - distance * scale * size / 2, 0, 1)  # with a soft edge of one pixel
+    inside = inside[..., None]  # (count, size, size, 1)
     image = background + inside * (foreground - background)
     image = image + rng.normal(0, 0.08, (count, size, size, 3)).astype("float32")
     return (np.clip(image, 0, 1) * 255).round().astype("uint8")

@@ -21,8 +21,8 @@ def read_rt_polarity(path, where):
     for label, name in enumerate(("rt-polarity.neg", "rt-polarity.pos")):
         try:
             lines = (folder / name).read_text(encoding="latin-1").split("\n")  # splitlines would also cut at \x85
-        except OSError as error:
-            raise DataError(f"{folder} lacks {name}. Put it next to the other, or take both away.") from error
+        except FileNotFoundError as error:
+            raise DataError(f"{folder} lacks {name}. Put it next to the other, or remove it too.") from error
         sentences = [line.strip() for line in lines if line.strip()]
         texts += sentences
         labels += [label] * len(sentences)

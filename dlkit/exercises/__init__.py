@@ -25,7 +25,7 @@ def check(name, answer):
 
     Args:
         name: String, the exercise, such as "00.accuracy".
-        answer: The function or value that the exercise asks for.
+        answer: Function or value that the exercise asks for.
     """
     text = verdict(name, answer)
     kind = {"✓": "good", "✗": "bad"}.get(text[0], "open")
@@ -36,8 +36,8 @@ def verdict(name, answer):
     """The text that `check` shows after the exercise's name.
 
     Args:
-        name: String, the exercise.
-        answer: The function or value that the exercise asks for.
+        name: String, the exercise, such as "00.accuracy".
+        answer: Function or value that the exercise asks for.
 
     Returns:
         String that begins with "✓", "✗" or "not attempted yet".
@@ -83,10 +83,13 @@ def _is_stub(answer):
 
 
 def _describe(error, answer):
-    """What the student should know about an exception that the answer raised."""
+    """What the student should know about an exception that the answer, or the check of its result, raised."""
     if not callable(answer):
         return f"this answer could not be used: {type(error).__name__}: {error}"
     if isinstance(error, SystemExit):
         return "your function ends Python with exit(); end the function with `return` instead"
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"your function raised {type(error).__name__}: {error} (line {last.lineno} of {last.name})"
+    file = getattr(getattr(answer, "__code__", None), "co_filename", None)
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    if frames:  # the student's own line, not the one in NumPy or Keras that it called
+        return f"your function raised {type(error).__name__}: {error} (line {frames[-1].lineno} of {frames[-1].name})"
+    return f"calling your function, or using what it returned, raised {type(error).__name__}: {error}"

@@ -21,12 +21,12 @@ def check_number(answer, name, expected, hints, default_hint, *, tolerance=1e-6)
     """Checks the answer to an exercise on paper.
 
     Args:
-        answer: What the student gave.
+        answer: Any object, what the student gave.
         name: String, the variable in the exercise's cell.
-        expected: The correct number.
+        expected: Float, the correct number.
         hints: Dictionary {wrong number: the hint that fits it}.
         default_hint: String, the hint for every other wrong number.
-        tolerance: Float. Numbers count as equal when they differ by at most this.
+        tolerance: Float. Numbers count as equal when they differ by at most this. Defaults to 1e-6.
     """
     if isinstance(answer, bool) or not isinstance(answer, (int, float, np.integer, np.floating)):
         return f"give one number, such as `{name} = 7`; this is {type(answer).__name__}"
@@ -41,10 +41,10 @@ def check_returned(result):
 
 
 def check_shape(result, shape, description):
-    """Checks that the student's function returned an array of numbers of the right shape.
+    """Checks that the student's function returned an array of the correct shape.
 
     Args:
-        result: What the function returned.
+        result: Any object, what the function returned.
         shape: Tuple of integers; () for one number.
         description: String that says what to return, such as "the loss is one number, the mean over the rows".
     """
@@ -54,15 +54,15 @@ def check_shape(result, shape, description):
 
 
 def check_keys(measured, example):
-    """Checks that measurements are a dictionary with the right keys.
+    """Checks that measurements are a dictionary with the correct keys.
 
     Args:
-        measured: What the student gave.
-        example: Dictionary whose keys are the right ones and whose values, strings, say what belongs there.
+        measured: Any object, what the student gave.
+        example: Dictionary whose keys are the correct ones and whose values, strings, say what belongs there.
     """
     if isinstance(measured, dict) and set(measured) == set(example):
         return None
-    return "give {" + ", ".join(f'"{key}": {value}' for key, value in example.items()) + "}"
+    return "give a dictionary {" + ", ".join(f'"{key}": {value}' for key, value in example.items()) + "}"
 
 
 def check_accuracies(values):
@@ -76,10 +76,13 @@ def first_match(found, hints, default_hint, *, atol=1e-8):
     """The hint whose wrong result the student's result equals.
 
     Args:
-        found: The student's result, a number or an array.
-        hints: List of (wrong result, hint).
+        found: Number or array, the student's result.
+        hints: List of pairs (wrong result, hint).
         default_hint: String, the hint for every other wrong result.
-        atol: Float, absolute tolerance, as for `numpy.allclose`.
+        atol: Float, absolute tolerance, as for `numpy.allclose`. Defaults to 1e-8.
+
+    Returns:
+        String, the hint of the first wrong result that fits, or `default_hint`.
     """
     fits = (
         hint for wrong, hint in hints if np.shape(wrong) == np.shape(found) and np.allclose(found, wrong, atol=atol)
@@ -91,19 +94,19 @@ def check_two_curves(measured, names, counted):
     """Checks the measurements of an experiment that compares two methods over a range of counts.
 
     Args:
-        measured: What the student gave; expected is {count: {name: [accuracies]}}.
-        names: The names of the two methods.
+        measured: Any object, what the student gave. Expected: {count: {name: [accuracies]}}.
+        names: Tuple of two strings, the names of the methods.
         counted: String, what is counted, such as "images_per_class".
     """
     shape = f'{{{counted}: {{"{names[0]}": [accuracies], "{names[1]}": [accuracies]}}}}'
     if not isinstance(measured, dict) or not measured:
-        return f"give {shape}"
+        return f"give a dictionary {shape}"
     for count, entry in measured.items():
         if not isinstance(entry, dict) or set(entry) != set(names):
             return f"the entry of {count} should be as in {shape}"
         for name, values in entry.items():
             if np.ndim(values) != 1 or len(values) < 3:
-                return f"{count}, {name}: give a list of accuracies, of at least three seeds"
+                return f"{count}, {name}: give a list of accuracies, from at least three seeds"
             if hint := check_accuracies(values):
                 return hint
             if len(set(map(float, values))) == 1:

@@ -78,10 +78,11 @@ def xor(answer):
         return None
     outputs = ", ".join(f"{value:g}" for value in found)
     if np.allclose(found, [1, 0, 0, 1], atol=0.01):
-        return "that is the opposite of exclusive or: change the signs in W2 and set b2 to 1"
-    if np.allclose(hidden @ W2 + b2, [[0], [1], [1], [0]], atol=0.01) or (hidden >= 0).all() or (hidden <= 0).all():
+        return f"that is the opposite of exclusive or: change the signs in W2, and replace b2 by 1 − b2 = {1 - b2[0]:g}"
+    if ((hidden >= 0).all(axis=0) | (hidden <= 0).all(axis=0)).all():
         return (
-            f"the outputs are {outputs}. No ReLU changes between the four inputs; a negative bias in b1 makes one do so"
+            f"the outputs are {outputs}. No ReLU switches on or off between the four inputs, so that the network is "
+            "linear there; a negative bias in b1 can make one switch"
         )
     advice = "Let one unit add both inputs, and let the other be positive for (1, 1) only"
     return f"the outputs are {outputs}, expected 0, 1, 1, 0. {advice}"

@@ -12,7 +12,7 @@ def one_step_on_paper(answer):
     """Checks the weight after one step: x = 2, w = 0.5, b = 0, y = 3, loss (w x + b - y)^2, learning rate 0.1."""
     hints = {
         0.5 - 0.8: "the sign is wrong: the gradient is negative, and the step goes against it",
-        0.5 + 0.4: "the derivative of the square has a factor 2",
+        0.5 + 0.4: "a factor of 2 is missing: the square has a factor 2 in its derivative, and the input is x = 2",
         0.5 + 8.0: "you subtracted the gradient itself; multiply it by the learning rate",
         0.5 + 0.2: "the gradient contains two factors of 2: one from the square and the input x = 2",
         -8.0: "that is the gradient; now take the step",
@@ -35,12 +35,12 @@ def tanh_layer_gradient(student):
     for (name, value), got in zip(expected.items(), found, strict=True):
         if name == "db" and got.shape == (4, 2):
             return "db has one row for each example; all examples share the bias, so sum over the batch"
-        if name == "db" and np.allclose(got, dz.mean(axis=0)):
-            return "db is a mean over the batch; it has to be the sum"
         if name == "db" and got.shape == (1, 2):
-            continue
+            got = got[0]
         if hint := check_shape(got, value.shape, f"{name} must have the shape {value.shape} of {name[1:]}"):
             return hint
+        if name == "db" and np.allclose(got, dz.mean(axis=0)):
+            return "db is a mean over the batch; it has to be the sum"
     if all(np.allclose(got, -value) for got, value in zip(found, expected.values(), strict=True)):
         return "the sign is flipped; the gradient points uphill, and the minus belongs in the update"
     if np.allclose(found[0], x.T @ da):

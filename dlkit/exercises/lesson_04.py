@@ -12,11 +12,11 @@ def two_momentum_steps(answer):
     """Checks w after two steps with momentum on f(w) = w^2, from w = 1 and m = 0, rate 0.1, beta 0.9."""
     hints = {
         0.8: "that is one step; take the second from there, with the velocity m = -0.2",
-        0.64: "that is plain gradient descent; the second step also has 0.9 of the first one's velocity",
+        0.64: "that is plain gradient descent; the second step also adds 0.9 times the velocity of the first",
         0.44: "multiply the velocity by 0.9 before you add the new step",
         0.2224: "that is Nesterov momentum; plain momentum adds m and nothing else",
         0.42: "compute the second gradient at w = 0.8, where the first step ended: it is 1.6",
-        1.54: "check the signs: m gets *minus* rate times gradient",
+        1.62: "check the signs: m gets *minus* rate times gradient",
     }
     default_hint = "first step: m = -0.1·2, w = 1 + m; second step: m = 0.9·m - 0.1·2w, w = w + m"
     return check_number(answer, "after_two_steps", 0.46, hints, default_hint)

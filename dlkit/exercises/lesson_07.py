@@ -70,5 +70,6 @@ def combined_tricks(answer):
         return "all seeds give the same accuracy; each run has to start from scratch, with other images and weights"
     gain = 100 * (mine.mean() - plain.mean())
     if gain < 2:
-        return f"the gain is {gain:+.1f} points. Start with the method that gained most in the lesson, then add others"
+        advice = "Start with the method that gained most in the lesson, then add others"
+        return f"the gain is {gain:+.1f} points, and the goal is 2. {advice}"
     return None

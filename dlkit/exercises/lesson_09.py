@@ -9,7 +9,7 @@ from dlkit.exercises.helpers import check_returned, check_shape, checker
 
 @checker("09.output_size")
 def output_size(student):
-    """floor((n + 2p - d(k - 1) - 1) / s) + 1, on cases that separate the usual mistakes."""
+    """Checks floor((n + 2p - δ(k - 1) - 1) / s) + 1, on cases that separate the usual mistakes."""
     cases = [  # size, kernel, stride, padding, dilation, expected, hint
         (
             32,
@@ -18,12 +18,12 @@ def output_size(student):
             0,
             1,
             30,
-            "without stride, padding and dilation a window of k fits into n pixels at n − k + 1 positions",
+            "without padding and dilation, a window of size k fits n pixels at n − k + 1 positions",
         ),
         (32, 3, 1, 1, 1, 32, "padding adds p zeros on *both* sides"),
-        (32, 2, 2, 0, 1, 16, "with stride s only every s-th position counts"),
+        (32, 2, 2, 0, 1, 16, "with stride s, only every s-th position counts"),
         (33, 4, 2, 0, 1, 15, "a window that hangs over the edge does not count: round down"),
-        (32, 3, 1, 0, 2, 28, "a window of k with dilation d spans d(k − 1) + 1 pixels"),
+        (32, 3, 1, 0, 2, 28, "a window of size k with dilation δ spans δ(k − 1) + 1 pixels"),
         (31, 5, 3, 2, 2, 9, "each rule is correct alone; combine them: first dilation, then padding, then stride"),
         (7, 7, 1, 0, 1, 1, "a window as large as the image fits once"),
     ]
@@ -41,7 +41,7 @@ def output_size(student):
 
 @checker("09.correlate_with_stride")
 def correlate_with_stride(student):
-    """A strided cross-correlation of an image that is not square, compared with NumPy's."""
+    """Checks a strided cross-correlation of images that are not square against NumPy's sliding windows."""
     rng = np.random.default_rng(0)
     image, kernel = rng.normal(size=(9, 12)), rng.normal(size=(3, 3))
 
@@ -65,19 +65,19 @@ def correlate_with_stride(student):
         if stride > 1 and np.allclose(found, correlate(1)[: expected.shape[0], : expected.shape[1]]):
             return "the shape is correct, but the window moves by one pixel: start it at row i·stride, column j·stride"
         if not np.allclose(found, expected):
-            return f"the shape is correct, the values are not (stride {stride}); each is the sum of kernel · window"
+            return f"the shape is correct, but the values are not (stride {stride}); each is the sum of kernel · window"
     for size in (2, 5):  # with an image that has more rows than columns
         other_kernel, tall_image = rng.normal(size=(size, size)), image.T
         found = np.asarray(student(tall_image.copy(), other_kernel.copy(), 2), dtype=float)
         expected = correlate(2, other_kernel, tall_image)
         if found.shape != expected.shape or not np.allclose(found, expected):
-            return f"correct for kernels of size 3, wrong for size {size}; is 3 or 9 x 12 hard-coded in your function?"
+            return f"this is correct for kernels of size 3, but not for {size}; is 3 or 9 x 12 hard-coded in it?"
     return None
 
 
 @checker("09.diagonal_kernel")
 def diagonal_kernel(answer):
-    """A kernel that responds more than twice as strongly to falling diagonals as to other lines, not to even gray."""
+    """Checks that a kernel responds over twice as much to falling diagonals as to other lines, and not to gray."""
     kernel = np.asarray(answer, dtype=float)
     if hint := check_shape(kernel, (3, 3), "the kernel is an array of shape (3, 3)"):
         return hint
@@ -93,7 +93,7 @@ def diagonal_kernel(answer):
 
     response = np.trace(kernel)  # with the complete diagonal on the line
     if response <= 0:
-        return "it does not respond to the line at all; the weights on the diagonal should be the positive ones"
+        return "the kernel does not respond to the line at all; the weights on the diagonal should be the positive ones"
     for name, other in lines.items():
         if response <= 2 * strongest(other):
             return (

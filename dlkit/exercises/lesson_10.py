@@ -9,37 +9,33 @@ from dlkit.exercises.helpers import checker
 
 @checker("10.order_of_steps")
 def order_of_steps(answer):
-    """read, cache, shuffle, batch, augment, resize, prefetch; the hint says what a wrong order would do."""
+    """Checks the order read, cache, shuffle, batch, augment, resize, prefetch; a hint says what a wrong order does."""
     words = ("augment", "batch", "cache", "prefetch", "read", "resize", "shuffle")
     answer = answer.tolist() if isinstance(answer, np.ndarray) else answer
     if not isinstance(answer, (list, tuple)) or sorted(map(str, answer)) != sorted(words):
         return f"give a list of these seven words, each once: {', '.join(words)}"
     position = {word: list(answer).index(word) for word in words}
-    rules = [  # the first must come before the second, or else
+    rules = [  # the first must come before the second, because of the third
         ("read", "cache", "there is nothing to cache before the files are read"),
-        (
-            "cache",
-            "augment",
-            "the cache would store the first epoch's augmented images and repeat them in every epoch",
-        ),
+        ("cache", "augment", "the cache would store the first epoch's augmented images and repeat them in every epoch"),
         ("cache", "shuffle", "the cache would store the first epoch's order and repeat it in every epoch"),
         ("cache", "resize", "the cache would store resized images, which need many times the memory"),
         ("shuffle", "batch", "complete batches would be shuffled, and the same images would always be in one batch"),
         ("cache", "batch", "shuffling needs single images, so what is cached should be single images too"),
         ("batch", "augment", "images would be augmented one by one; a complete batch at once is faster"),
-        ("augment", "resize", "augmenting resized images is many times the work"),
+        ("augment", "resize", "augmenting the larger, resized images is many times the work"),
     ]
     for first, second, consequence in rules:
         if position[first] > position[second]:
             return f"{second} comes before {first} here: {consequence}"
     if position["prefetch"] != 6:
         return "prefetch hands finished batches to the network, so it comes last"
-    return None if position["read"] == 0 else "nothing can happen before the files are read"
+    return None
 
 
 @checker("10.stratified_split")
 def stratified_split(student):
-    """Two arrays of indices: disjoint, complete, with the same fraction of every class, drawn at random."""
+    """Checks two arrays of indices: disjoint, complete, with the same fraction of every class, drawn at random."""
     labels = np.repeat([0, 1, 2], [60, 30, 10])[np.random.default_rng(1).permutation(100)]
     returned = student(labels.copy(), 0.23, np.random.default_rng(0))
     if not isinstance(returned, (tuple, list)) or len(returned) != 2:
@@ -61,7 +57,10 @@ def stratified_split(student):
         return f"23% of 60, 30 and 10 images are 13.8, 6.9 and 2.3, so 14, 7 and 2; validation has {counts.tolist()}"
     third = np.asarray(student(np.repeat([4, 9], [3, 5]), 1 / 3, np.random.default_rng(0))[1])
     if sorted(np.repeat([4, 9], [3, 5])[third].tolist()) != [4, 9, 9]:
-        return "correct for classes 0, 1, 2; for 3 images of class 4 and 5 of class 9 a third is 1 and 2"
+        return (
+            "this is correct for classes 0, 1, 2, but not for 3 images of class 4 and 5 of class 9, "
+            "of which a third is 1 and 2 images"
+        )
     return _wrong_draws(lambda seed: student(labels.copy(), 0.23, np.random.default_rng(seed))[1])
 
 
@@ -69,17 +68,17 @@ def _wrong_draws(validation_rows):
     """A hint when the indices do not come from the generator, or some of 100 rows can never be drawn; else None."""
     draws = [frozenset(np.asarray(validation_rows(seed)).tolist()) for seed in range(100)]
     if frozenset(np.asarray(validation_rows(0)).tolist()) != draws[0]:
-        return "the same generator gives other indices; draw all of them with `rng`"
+        return "the same generator gives different indices in a second call; draw all of them with `rng`"
     if len(set(draws)) < 100:
         return "another generator gives the same indices; draw them with `rng`"
     if left := 100 - len(frozenset().union(*draws)):
-        return f"in 100 splits {left} of the 100 images are never drawn for validation; each may be"
+        return f"in 100 splits, {left} of the 100 images are never drawn for validation; every image must have a chance"
     return None
 
 
 @checker("10.repaired_datasets")
 def repaired_datasets(student):
-    """Datasets of images whose label is their own index, so that every wrong pair is found."""
+    """Checks datasets of images whose label is their own index, so that every wrong pair is found."""
     labels = np.arange(1300)
     images = np.broadcast_to(labels[:, None, None], (1300, 2, 2)).copy()
     returned = student(images, labels)
@@ -92,11 +91,12 @@ def repaired_datasets(student):
         if x.ndim != 3 or len(x) != len(y):
             return f"the {name} dataset should give batches of images and labels; joined they have shape {x.shape}"
         if (wrong := np.mean(x[:, 0, 0] != y)) > 0:
-            return f"{wrong:.0%} of the {name} images have another image's label; what is shuffled, and with what?"
+            advice = "shuffle images and labels together, as pairs"
+            return f"{wrong:.0%} of the {name} images have another image's label; {advice}"
     if set(train_y.tolist()) & set(val_y.tolist()):
         return "some images are in both datasets"
     if sorted(val_y.tolist()) != list(range(1000, 1300)) or sorted(train_y.tolist()) != list(range(1000)):
-        return f"expected the first 1,000 images and the other 300; these are {len(train_y)} and {len(val_y)}"
+        return f"expected the first 1,000 images and the other 300; you give {len(train_y)} and {len(val_y)}"
     return _wrong_order(train_y, lambda: _gather(train_ds)[1])
 
 

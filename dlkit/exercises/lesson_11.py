@@ -9,23 +9,23 @@ from dlkit.exercises.helpers import check_accuracies, check_keys, check_number, 
 
 @checker("11.count_macs")
 def count_macs(answer):
-    """Multiply-adds of a 3x3 convolution from 32 to 64 channels, output 13 x 13, for one image."""
+    """Checks the multiply-adds of a 3x3 convolution from 32 to 64 channels, output 13 x 13, for one image."""
     expected = 13 * 13 * 64 * 3 * 3 * 32
     hints = {
         3 * 3 * 32 * 64: "those are the weights; each is used once at every position of the output",
         13 * 13 * 64 * 9: "each output sums over all 32 input channels too",
         13 * 13 * 9 * 32: "that is one output channel; there are 64",
-        15 * 15 * 64 * 9 * 32: "without padding the kernel fits 13 times each way, not 15",
+        15 * 15 * 64 * 9 * 32: "without padding, the kernel fits 13 times each way, not 15",
         2 * expected: "a multiplication and the addition that follows count as one multiply-add here",
         expected + 64 * 13 * 13: "additions of the bias are not counted",
     }
-    default_hint = "positions of the output (13·13) × output channels × kernel (3·3) × input channels"
+    default_hint = "compute positions of the output (13·13) × output channels × kernel (3·3) × input channels"
     return check_number(answer, "macs", expected, hints, default_hint)
 
 
 @checker("11.cutout")
 def cutout(student):
-    """Sets a square of each image to zero, at a random position, in a copy of the array."""
+    """Checks that a square of each image is set to zero, at a random position, in a copy of the array."""
     images = np.full((64, 16, 16, 3), 200, "uint8")
     images[:, :, :, 1] = np.arange(1, 17, dtype="uint8")[None, :, None]
     before = images.copy()
@@ -36,7 +36,7 @@ def cutout(student):
     if not np.array_equal(images, before):
         return "the given images were changed; work on a copy, since they are needed again in the next epoch"
     if result.dtype != images.dtype:
-        return f"the result is {result.dtype}, the images are {images.dtype}; keep their type"
+        return f"the result is {result.dtype}, but the images are {images.dtype}; keep their type"
     zero = result == 0
     if not zero.any():
         return "no pixel was set to zero"
@@ -77,20 +77,22 @@ def _wrong_positions(student):
     if hint:
         return f"for images of 8 x 6 pixels and size 3: {hint}"
     if draw(0)[1] != positions:
-        return "the same generator gives other positions; draw them with `rng`"
+        return "the same generator gives different positions in a second call; draw them with `rng`"
     if draw(1)[1] == positions:
         return "another generator gives the same positions; draw them with `rng`"
     missing = {(row, column) for row in range(6) for column in range(4)} - set(positions)
     if missing:
-        return f"of 24 positions in 8 x 6 pixels {len(missing)} never occur, such as {min(missing)}; any that fits may"
+        return (
+            f"of 24 positions in 8 x 6 pixels, {len(missing)} never occur, such as {min(missing)}; all of them should"
+        )
     if np.any(student(images[:1, :4, :4].copy(), 4, np.random.default_rng(0))):
-        return "a square as large as the image covers all of it"
+        return "a square as large as the image should set all of it to zero"
     return None
 
 
 @checker("11.five_points")
 def five_points(measured):
-    """The student's experiment: {"before": (accuracy, seconds), "after": (accuracy, seconds)} on validation images."""
+    """Checks the experiment: at least five points more validation accuracy, with at most 60 seconds of training."""
     if hint := check_keys(measured, dict.fromkeys(("before", "after"), "(accuracy, seconds)")):
         return hint
     try:
@@ -100,7 +102,8 @@ def five_points(measured):
     if hint := check_accuracies((before, after)):
         return hint
     if seconds > 60:
-        return f"the budget is 60 s of training, this took {seconds:.0f} s; where does the time go?"
+        return f"the budget is 60 s of training, but this took {seconds:.0f} s; where does the time go?"
     if after - before < 0.05:
-        return f"{(after - before) * 100:+.1f} points; change one thing at a time, keep what helps"
+        advice = "change one thing at a time, and keep what helps"
+        return f"the gain is {(after - before) * 100:+.1f} points, and the goal is 5; {advice}"
     return None

@@ -11,7 +11,7 @@ from dlkit.exercises.helpers import check_accuracies, check_keys, check_number, 
 
 @checker("12.vgg_dense_layer")
 def vgg_dense_layer(answer):
-    """7·7·512 inputs, 4096 units: weights and biases."""
+    """Checks the number of weights and biases of a dense layer with 7·7·512 inputs and 4096 units."""
     weights = 7 * 7 * 512 * 4096
     hints = {
         weights: "those are the weights; each of the 4096 units has a bias too",
@@ -21,13 +21,13 @@ def vgg_dense_layer(answer):
         4096 * 4096 + 4096: "that is the second dense layer",
         138_357_544: "that is the complete network",
     }
-    default_hint = "inputs (7 · 7 · 512) times units (4096), plus a bias for each unit"
+    default_hint = "compute inputs (7 · 7 · 512) times units (4096), plus a bias for each unit"
     return check_number(answer, "first_dense_layer", weights + 4096, hints, default_hint)
 
 
 @checker("12.bottleneck_block")
 def bottleneck_block(student):
-    """Models with the student's block at two sizes: first their layers, then their outputs."""
+    """Checks models with the student's block at two sizes: first their layers, then their outputs."""
     for shape, width in (((6, 6, 8), 4), ((5, 7, 9), 2)):
         if hint := _wrong_block(student, shape, width):
             return hint
@@ -88,7 +88,7 @@ def _wrong_outputs(model, shape, width):
     for hint, options in variants.items():
         if np.allclose(theirs, result(_bottleneck(shape, width, **options)), rtol=1e-4, atol=1e-4):
             return hint
-    return "layers and shapes are correct, the outputs are not; is each step applied to the result of the one before?"
+    return "the layers and shapes are correct, but the outputs are not; apply each step to the result of the one before"
 
 
 def _bottleneck(shape, width, *, shortcut=True, last=True, early=False, inner=True):
@@ -103,7 +103,7 @@ def _bottleneck(shape, width, *, shortcut=True, last=True, early=False, inner=Tr
 
 @checker("12.separable_cnn")
 def separable_cnn(measured):
-    """The student's experiment; checked for method, since the accuracies are the data's and the seeds'."""
+    """Checks how the experiment was done; the accuracies themselves depend on the data and the seeds."""
     if hint := check_keys(measured, dict.fromkeys(("ordinary", "separable"), "(macs, [accuracies])")):
         return hint
     try:
@@ -113,7 +113,7 @@ def separable_cnn(measured):
         return "each entry is a pair: the number of multiply-adds, and a list of accuracies"
     for name, values in runs.items():
         if len(values) < 3:
-            return f"{name}: {len(values)} run; at least three show the spread"
+            return f"{name}: train at least three times, so that the spread becomes visible; this is {len(values)}"
         if hint := check_accuracies(values):
             return hint
         if len(set(values)) == 1:

@@ -9,7 +9,7 @@ from dlkit.exercises.helpers import check_returned, check_shape, check_two_curve
 
 @checker("13.arrays_that_change")
 def arrays_that_change(answer):
-    """The arrays of batch normalization and of the dense layer; the convolution is frozen."""
+    """Checks a set of names: the arrays of batch normalization and of the dense layer; the convolution is frozen."""
     if isinstance(answer, str) or not all(isinstance(name, str) for name in answer):
         return 'give a set of strings, such as {"conv/kernel", "conv/bias"}'
     answer = set(answer)
@@ -31,7 +31,7 @@ def arrays_that_change(answer):
 
 @checker("13.l2_sp")
 def l2_sp(student):
-    """Penalty and gradients for two arrays, compared with the usual mistakes."""
+    """Checks the penalty and its gradients for two arrays, and recognizes the usual mistakes."""
     rng = np.random.default_rng(0)
     start = [rng.normal(size=(3, 2)), rng.normal(size=2)]
     weights = [values + rng.normal(size=values.shape) for values in start]
@@ -54,33 +54,27 @@ def l2_sp(student):
         hints = [
             (sum(squares), "the strength is missing"),
             (0.3 * sum(np.sum(w**2) for w in weights), "measure the distance from `start`, not from zero"),
-            (
-                0.3 * sum(np.sum(np.abs(d)) for d in differences),
-                "squared distances, not absolute ones",
-            ),
-            (0.3 * np.sqrt(sum(squares)), "the *squared* distance has no root"),
+            (0.3 * sum(np.sum(np.abs(d)) for d in differences), "use squared distances, not absolute ones"),
+            (0.3 * np.sqrt(sum(squares)), "the *squared* distance is without the root"),
             (0.3 * squares[0], "only the first array was counted"),
-            (
-                0.3 * np.mean(np.concatenate([d.ravel() for d in differences]) ** 2),
-                "a sum, not a mean",
-            ),
+            (0.3 * sum(squares) / 8, "the penalty is a sum over all weights, not a mean"),
         ]
         return first_match(penalty, hints, "the penalty is λ Σ (W − W_s)²")
     for factor, hint in ((0.3, "the 2 of the square"), (-0.6, "the sign"), (2, "the strength")):
         if all(np.allclose(g, factor * d) for g, d in zip(gradients, differences, strict=True)):
             return f"the penalty is correct; in the gradient {hint} is {'wrong' if factor < 0 else 'missing'}"
     if not all(np.allclose(g, 0.6 * d) for g, d in zip(gradients, differences, strict=True)):
-        return "the penalty is correct, the gradient is not: differentiate λ (w − s)² with respect to w"
+        return "the penalty is correct, but the gradient is not: differentiate λ (w − s)² with respect to w"
     return None
 
 
 @checker("13.crossing")
 def crossing(measured):
-    """The student's experiment: frozen ahead at the smallest number, fine-tuned at the largest."""
+    """Checks the experiment: frozen is ahead at the smallest number of images, fine-tuned at the largest."""
     if hint := check_two_curves(measured, ("frozen", "fine-tuned"), "images_per_class"):
         return hint
     if len(measured) < 4:
-        return f"{len(measured)} numbers of images; four are needed to see where the curves cross"
+        return f"you measured {len(measured)} numbers of images; four are needed to see where the curves cross"
     ahead = [np.mean(measured[n]["frozen"]) > np.mean(measured[n]["fine-tuned"]) for n in sorted(measured)]
     if not ahead[0]:
         return "frozen features should be ahead at your smallest number of images; try fewer"

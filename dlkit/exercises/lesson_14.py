@@ -17,7 +17,7 @@ from dlkit.exercises.helpers import check_keys, check_number, check_returned, ch
 
 @checker("14.trained_parameters")
 def trained_parameters(answer):
-    """Depthwise and pointwise weights of MobileNet's last block, and the head; batch normalization stays frozen."""
+    """Checks the number of weights of MobileNet's last block and of the head; batch normalization stays frozen."""
     depthwise, pointwise, head = 3 * 3 * 256, 256 * 256, 256 * 10 + 10
     expected = depthwise + pointwise + head
     hints = {
@@ -29,35 +29,36 @@ def trained_parameters(answer):
         3 * 3 * 256 * 256 + pointwise + head: "depthwise: one 3 × 3 kernel for each channel, nothing is mixed",
         head: "that is the head alone",
     }
-    default_hint = "3·3 weights for each of 256 channels, then 1·1 from 256 to 256, then the head"
+    default_hint = "add 3·3 weights for each of 256 channels, then 1·1 from 256 to 256, then the head"
     return check_number(answer, "trained_parameters", expected, hints, default_hint)
 
 
 @checker("14.two_folders")
 def two_folders(measured):
-    """The student's own photographs: enough test images of two classes, and the correct interval."""
+    """Checks the experiment: enough test images of two classes, the correct interval, better than the larger class."""
     if hint := check_keys(measured, {"test_labels": "[...]", "predicted": "[...]", "interval": "(low, high)"}):
         return hint
     labels, predicted = (np.asarray(measured[name]) for name in ("test_labels", "predicted"))
     if labels.shape != predicted.shape or labels.ndim != 1:
         return "test_labels and predicted are two lists of the same length: one entry for each test image"
     if len(labels) < 10:
-        return f"{len(labels)} test images say almost nothing; take at least ten"
+        return f"only {len(labels)} test images say almost nothing; take at least ten"
     counts = np.unique(labels, return_counts=True)[1]
     if len(counts) < 2:
         return "the test images are all of one class"
     accuracy = np.mean(labels == predicted)
     low, high = wilson_interval(accuracy, len(labels))
     if not np.allclose(measured["interval"], (low, high), atol=0.005):
-        return f"{round(accuracy * len(labels))} of {len(labels)} correct has another interval; use wilson_interval"
+        correct = round(accuracy * len(labels))
+        return f"that is not the interval of {correct} correct out of {len(labels)}; use wilson_interval"
     if low <= counts.max() / len(labels):
-        return f"the interval begins at {low:.2f}: always predicting the larger class does as well; use more images"
+        return f"the interval begins at {low:.2f}: always predicting the larger class may do as well; use more images"
     return None
 
 
 @checker("14.load_or_compute")
 def load_or_compute(student):
-    """Computes once, reads the file afterwards, and never leaves an incomplete file at the path."""
+    """Checks that it computes once, reads the file afterwards, and never leaves an incomplete file at the path."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "cache" / "features.npy"
         path.parent.mkdir()
@@ -99,7 +100,7 @@ def _incomplete_file(student, path):
         path.unlink(missing_ok=True)
         student(lambda values: values, inputs, path)
     if any(step != "complete" for step in seen):
-        return "stopped while writing, it leaves an incomplete file at `path`: write another file, then os.replace it"
+        return "an interruption leaves an incomplete file at `path`: write another file first, then os.replace it"
     with _watched(path, inputs, stop=True) as seen, contextlib.suppress(_PowerFailure):
         path.unlink(missing_ok=True)
         student(lambda values: values, inputs, path)
@@ -108,7 +109,7 @@ def _incomplete_file(student, path):
     except OSError:
         path.unlink(missing_ok=True)
     if not path.exists() or not np.array_equal(np.load(path), inputs):
-        return "stopped just before the file is renamed, the next call fails on the file left next to `path`"
+        return "after an interruption just before the renaming, the next call fails on the file left next to `path`"
     return None
 
 

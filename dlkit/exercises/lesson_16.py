@@ -9,23 +9,23 @@ from dlkit.exercises.helpers import check_accuracies, check_number, check_shape,
 
 @checker("16.two_steps")
 def two_steps(answer):
-    """h_1 = tanh(0.5 * 2), h_2 = tanh(-h_1)."""
+    """Checks h_2 of h_1 = tanh(0.5 * 2), h_2 = tanh(-h_1)."""
     h_1 = np.tanh(1.0)
     expected = np.tanh(-h_1)
     hints = {
         h_1: "that is h_1; the hidden state goes through one more step",
-        -h_1: "one tanh is missing: it is applied to the hidden state at every step",
+        -h_1: "one tanh is missing: tanh is applied to the hidden state at every step",
         -expected: "look at the sign of W_h",
-        -1.0: "both tanh are missing: it is applied to the hidden state at every step",
+        -1.0: "both tanh are missing: tanh is applied to the hidden state at every step",
         0.0: "the second input is 0, but the hidden state is not",
     }
-    default_hint = "h_1 = tanh(W_x · 2), then h_2 = tanh(W_h · h_1)"
+    default_hint = "compute h_1 = tanh(W_x · 2), then h_2 = tanh(W_h · h_1)"
     return check_number(answer, "h_2", expected, hints, default_hint, tolerance=6e-4)
 
 
 @checker("16.gradient_of_a")
 def gradient_of_a(student):
-    """Backpropagation through time of h_t = a h_(t-1) + x_t, with a target at every step."""
+    """Checks backpropagation through time of h_t = a h_(t-1) + x_t, with a target at every step."""
     rng = np.random.default_rng(0)
     for steps, a in ((1, 0.5), (2, 0.5), (6, -0.8)):
         x, y = rng.normal(size=(2, steps))
@@ -56,7 +56,7 @@ def _gradients_of_a(x, y, a):
     dh = through_time(errors)
     last_only = through_time(np.where(np.arange(steps) == steps - 1, errors, 0))
     hints = [
-        (2 * dh @ h[:-1], "a factor of 2 too much: the loss has a ½"),
+        (2 * dh @ h[:-1], "there is a factor of 2 too much: the loss has a ½"),
         (dh @ h[:-1] / steps, "the loss is the sum over the steps, not the mean"),
         (-(dh @ h[:-1]), "the sign is wrong: the error is h - y"),
         (dh @ h[1:], "a is multiplied by the state *before* the step"),
@@ -68,7 +68,7 @@ def _gradients_of_a(x, y, a):
 
 @checker("16.memory_length")
 def memory_length(measured):
-    """The student's experiment: a length that is learned and a longer one that is not."""
+    """Checks the experiment: a length that is learned and a longer one that is not."""
     if not isinstance(measured, dict) or len(measured) < 2:
         return "give the accuracy for at least two lengths, such as {10: 0.99, 20: 0.98}"
     if any(np.ndim(value) for value in measured.values()):
@@ -84,5 +84,5 @@ def memory_length(measured):
     if min(measured.values()) < 0.4:
         return "an accuracy is far below one half: are the targets those of the same sequences?"
     if min(guessed) < max(learned):
-        return f"it guesses at {min(guessed)} and remembers at {max(learned)}? Start each length from fresh weights"
+        return f"it guesses at {min(guessed)}, but remembers at {max(learned)}: start each length from fresh weights"
     return None

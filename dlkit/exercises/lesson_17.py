@@ -10,7 +10,7 @@ from dlkit.exercises.helpers import check_keys, check_number, check_shape, check
 
 @checker("17.cell")
 def cell(answer):
-    """c = f c_before + i g, with f = i = sigmoid(0) and g = tanh(1)."""
+    """Checks c = f c_before + i g, with f = i = sigmoid(0), c_before = 2 and g = tanh(1)."""
     g = np.tanh(1.0)
     expected = 0.5 * 2 + 0.5 * g
     hints = {
@@ -22,13 +22,13 @@ def cell(answer):
         0.5 * g: "the forget gate keeps half of the old 2",
         1.0: "the input gate lets half of tanh(1) in",
     }
-    default_hint = "c = f · 2 + i · tanh(1); what is sigmoid(0)?"
+    default_hint = "compute c = f · 2 + i · tanh(1); what is sigmoid(0)?"
     return check_number(answer, "c_t", expected, hints, default_hint, tolerance=6e-4)
 
 
 @checker("17.mgu_step")
 def mgu_step(student):
-    """One step of the minimal gated unit, at two sizes."""
+    """Checks one step of the minimal gated unit, at two sizes."""
     return _wrong_step(student, 6, 3, 4) or _wrong_step(student, 1, 5, 2)
 
 
@@ -47,21 +47,26 @@ def _wrong_step(student, n, inputs, units):
     f = 1 / (1 + np.exp(-pre_activation(gate, h)))
     new = np.tanh(pre_activation(content, f * h))
     hints = [
-        (f * h + (1 - f) * new, "reversed: f = 1 takes the new content, f = 0 keeps the old state"),
+        (f * h + (1 - f) * new, "the gate is reversed: f = 1 takes the new content, f = 0 keeps the old state"),
         ((1 - f) * h + f * np.tanh(pre_activation(content, h)), "the gate also acts inside: (f · h) W_h"),
         ((1 - f) * h + f * pre_activation(content, f * h), "the content lacks its tanh"),
         (new, "that is the content; mix it with h"),
-        (f, "that is the gate"),
-        ((1 - f) * h + f * np.tanh(x @ content[0] + f * (h @ content[1]) + content[2]), "f acts on h, before W_h"),
+        (f, "that is the gate; use it to mix h and the content"),
+        (
+            (1 - f) * h + f * np.tanh(x @ content[0] + f * (h @ content[1]) + content[2]),
+            "f acts on h, before the product with W_h",
+        ),
     ]
     if np.allclose(found, (1 - f) * h + f * new, atol=1e-5):
         return None
-    return first_match(found, hints, "go line by line: f, h̃, h", atol=1e-5)
+    return first_match(
+        found, hints, "compare your code with the formulas line by line: f, then h̃, then the new h", atol=1e-5
+    )
 
 
 @checker("17.honest_forecast")
 def honest_forecast(measured):
-    """The student's experiment: forecasts a year ahead, of which the naive one is known and none is perfect."""
+    """Checks the experiment: errors a year ahead, of which the naive one is known and none may be too small."""
     if hint := check_keys(measured, dict.fromkeys(("naive", "linear", "yours"), "…")):
         return hint
     if not all(np.ndim(value) == 0 and np.isfinite(value) and value > 0 for value in measured.values()):

@@ -41,7 +41,7 @@ def masked_mean(student):
             return hint
     with np.errstate(all="ignore"):
         empty = np.asarray(student(vectors.copy(), np.where([[1], [0], [1], [0]], tokens, 0)))
-    return None if np.all(empty[1::2] == 0) else "correct, but a row without any word should give zeros, not NaN"
+    return None if np.all(empty[1::2] == 0) else "this is correct, but a row without words should give zeros, not NaN"
 
 
 def _compare_means(found, vectors, tokens):

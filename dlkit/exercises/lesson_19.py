@@ -26,7 +26,7 @@ def three_keys(answer):
         20.0: "that is the plain mean; weight the values with the attention weights",
         3 * output(1.0): "the attention weights sum to 1: divide by the sum of the exponentials",
     }
-    default = "compute the scores, divide them, take the softmax and mix the values"
+    default = "compute the scores, divide them by √d_k, take the softmax and mix the values"
     return check_number(answer, "output", output(1.0), hints, default, tolerance=6e-3)
 
 
@@ -47,7 +47,7 @@ def causal_attention(student):
     with np.errstate(all="ignore"):
         if np.allclose(student(scores.copy()), expected):
             return None
-    return "correct for small scores, wrong for scores of 1000: subtract from each row its largest visible score"
+    return "this is correct for small scores, but wrong for scores of 1000: subtract each row's largest visible score"
 
 
 def _compare_weights(found, scores):
@@ -63,11 +63,11 @@ def _compare_weights(found, scores):
     exponentials = np.exp(scores) * lower
     hints = [
         (weights(everything), "every row still attends to the words after it"),
-        (weights(everything) * lower, "masked after softmax: the rows no longer sum to 1"),
+        (weights(everything) * lower, "you masked after the softmax: the rows no longer sum to 1"),
         (weights(lower.T), "this is the other triangle: row i attends to columns 0 to i"),
         (weights(np.tril(everything, -1)), "a word may attend to itself, too"),
         (exponentials / exponentials.sum(axis=0), "each row sums to 1, not each column"),
-        (weights(np.tril(everything, 1)), "one column too many: row i attends to columns 0 to i"),
+        (weights(np.tril(everything, 1)), "that is one column too many: row i attends to columns 0 to i"),
         (weights(np.where(scores == 0, 0, lower)), "a score of exactly 0 is a score, too"),
     ]
     hints = [(np.nan_to_num(wrong), hint) for wrong, hint in hints]
@@ -88,13 +88,13 @@ def quadratic(measured):
     power = np.log(measured[lengths[-1]] / measured[shorter]) / np.log(lengths[-1] / shorter)
     growth = f"between the lengths {shorter} and {lengths[-1]}, the time grows like n^{power:.1f}"
     if power < 1.2:  # overhead and cores keep it below 2
-        return f"{growth}: measure longer rows, too"
+        return f"{growth}: measure longer sequences, too"
     if power > 3:
         return f"{growth}: take the fastest of more runs"
     here = _milliseconds(2048) * (lengths[-1] / 2048) ** 2
     if not here / 50 < measured[lengths[-1]] < 50 * here:
         return (
-            f"{lengths[-1]} words took {measured[lengths[-1]]:.2g} by your measurement "
+            f"length {lengths[-1]} took {measured[lengths[-1]]:.2g} by your measurement "
             f"and about {here:.1g} ms here: give milliseconds"
         )
     return None

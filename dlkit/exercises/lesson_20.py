@@ -42,8 +42,8 @@ def masked_loss(student):
         large = student(logits, ids, weights)
     if not np.isclose(large, expected, rtol=1e-4):
         return (
-            f"correct for small logits, but logits of 1000 give {large:.4g}, not {expected:.4g}: "
-            "first subtract each position's largest logit, and compute ln p without p"
+            f"this is correct for small logits, but logits of 1000 give {large:.4g}, not {expected:.4g}: "
+            "first subtract each position's largest logit, and compute ln p without computing p"
         )
     return None
 
@@ -69,7 +69,7 @@ def _compare_losses(found, losses, weights):
         (text_means.mean(), "take the mean over all real positions, not text by text"),
         (losses[at_front].mean(), "real positions may stand anywhere in a row, not only at its front"),
     ]
-    default = "softmax over the last axis, -ln of the true piece's probability, mean where `mask_weights` is 1"
+    default = "take the softmax of each position, -ln of the true piece, and the mean where `mask_weights` is 1"
     return first_match(found, hints, default, atol=1e-4)
 
 
@@ -84,7 +84,7 @@ def pieces_per_word(measured):
     if not all(np.ndim(mean) == 0 and mean >= 1 for mean in means):
         return "a word has at least one piece: divide the number of pieces by the number of words"
     if means[0] > 10:
-        return "that is more than a word has letters: divide by the number of words"
+        return "that is more pieces than a word has letters: divide by the number of words"
     if any(larger >= smaller for smaller, larger in pairwise(means)):
         return (
             "a larger vocabulary should split words into fewer pieces; "

@@ -17,8 +17,7 @@ def grid_hours(answer):
         20: "each fold runs with 3 seeds",
         12: "each seed runs on 5 folds",
         30: "a training takes 2 minutes, not one",
-        7: "a grid multiplies the sizes of its axes, it does not add them",
-        2.8: "a grid multiplies the sizes of its axes: 4 · 3 · 2 · 5",
+        7: "a grid multiplies the sizes of its axes: 4 · 3 · 2 · 5",
     }
     default = "there are 4 · 3 · 2 · 5 trials, each with 5 · 3 trainings of 2 minutes"
     return check_number(answer, "hours", 60, hints, default)

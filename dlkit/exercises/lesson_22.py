@@ -10,7 +10,7 @@ _TOP, _LEFT, _SIZE = 22, 5, 4
 
 
 def plant(images, labels):
-    """Hides a shortcut in the images of label 1: students of exercise 22.3 stop reading here, please.
+    """Hides a shortcut in the images of label 1. Students of exercise 22.3: please stop reading here.
 
     Args:
         images: Array of uint8 of shape (count, 32, 32, 3).
@@ -29,7 +29,7 @@ def plant(images, labels):
 
 @checker("22.integrated_linear")
 def integrated_linear(answer):
-    """Checks weight times path for each input."""
+    """Checks three integrated gradients of a linear model, weight times difference to the baseline."""
     hints = [
         ((3.0, -2.0, 0.5), "those are the gradients; multiply each of them by the difference x − x'"),
         ((6.0, -2.0, 2.0), "multiply by the difference x − x', not by x"),
@@ -83,7 +83,7 @@ def _compare_drops(student, shape, size):
         (-drops, "compute the score before minus the score after, so that a drop is positive"),
         (covered, "those are the scores of the covered images; subtract them from the score of the image"),
         (sums(image * weights), "cover with `fill`, not with 0"),
-        (np.cumsum(drops).reshape(table), "each square is covered alone: take a new copy for each"),
+        (np.cumsum(drops).reshape(table), "only one square is covered at a time: take a new copy for each"),
     ]
     return first_match(found, hints, "for each square, subtract the score of the covered image from that of the image")
 
@@ -102,7 +102,7 @@ def find_the_shortcut(measured):
             return "row and column are swapped"
         return "the shortcut is not there: average the maps of many images, then take the peak"
     if measured["with"] < 0.9:
-        return "with the shortcut, the network should reach an accuracy of 0.9: train it longer, then look again"
+        return "with the shortcut, the network should reach an accuracy of 0.9: train it for longer, then look again"
     if measured["with"] - measured["without"] < 0.15:
         return "the position is correct; now prove it: without the shortcut, accuracy should drop by at least 0.15"
     return None

@@ -11,7 +11,7 @@ _TRUTH = {"A": "same", "B": "honest", "C": "copies"}
 
 
 def three_generators():
-    """Samples of three generators of digits: students of exercise 23.3 stop reading here, please.
+    """Samples of three generators of digits. Students of exercise 23.3: please stop reading here.
 
     Returns:
         Dictionary {"A": samples, "B": samples, "C": samples}. The samples are arrays of float32 of shape (500, 64) with
@@ -51,7 +51,7 @@ def divergence(answer):
 
 @checker("23.vae_terms")
 def vae_terms(student):
-    """Checks both terms against their formulas."""
+    """Checks the reconstruction and the divergence against their formulas."""
     rng = np.random.default_rng(0)
     mu, log_var, noise = rng.normal(size=(3, 4, 2))
     W, x, sigma = rng.normal(size=(2, 6)), rng.random((4, 6)), 0.3
@@ -89,7 +89,7 @@ def vae_terms(student):
 
 @checker("23.three_generators")
 def three_verdicts(answer):
-    """Checks which generator repeats itself and which one copies."""
+    """Checks which of the generators of `three_generators` repeats itself and which one copies."""
     if not isinstance(answer, dict) or set(answer) != set(_TRUTH) or set(answer.values()) != set(_TRUTH.values()):
         return 'give each of A, B and C one of "copies", "same" and "honest"'
     wrong = sorted(name for name in _TRUTH if answer[name] != _TRUTH[name])

@@ -9,7 +9,7 @@ from dlkit.exercises.helpers import check_accuracies, check_keys, check_returned
 
 @checker("24.scale_and_zero")
 def scale_and_zero(answer):
-    """Checks a scale, 5 / 255, and a zero point, round(-128 + 255 / 5)."""
+    """Checks the scale 5 / 255 and the zero point round(-128 + 255 / 5)."""
     if np.shape(answer) != (2,):
         return "give two numbers, (scale, zero point)"
     scale, zero_point = answer
@@ -46,7 +46,12 @@ def _compare_integers(student, W):
     found = student(W)
     if hint := check_returned(found):
         return hint
-    if len(found) != 2 or np.shape(found[0]) != W.shape or np.shape(found[1]) != (outputs,):
+    if (
+        not isinstance(found, (tuple, list))
+        or len(found) != 2
+        or np.shape(found[0]) != W.shape
+        or np.shape(found[1]) != (outputs,)
+    ):
         return f"return the integers, shape {W.shape}, and the scales, shape ({outputs},)"
     if not np.array_equal(W, before):
         return "the weights themselves have changed: compute new arrays"
@@ -69,7 +74,7 @@ def _compare_integers(student, W):
         return None
     if np.array_equal(integers, np.trunc(W / expected)):
         return "round to the nearest integer; `astype` alone cuts off the decimals"
-    return "the integers are w / scale, rounded"
+    return "the scales are correct, but the integers are not: they are w / scale, rounded"
 
 
 @checker("24.pruning")

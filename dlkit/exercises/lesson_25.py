@@ -13,7 +13,7 @@ _MILLISECONDS = {"read": 3, "augment": 12, "forward": 4, "backward": 6}
 
 
 def mystery_step():
-    """The stages of a training step: students of exercise 25.3 stop reading here, please.
+    """The stages of a training step. Students of exercise 25.3: please stop reading here.
 
     Returns:
         Dictionary {"read": f, "augment": f, "forward": f, "backward": f} of functions without arguments, each of which
@@ -26,7 +26,7 @@ def mystery_step():
 def amdahl(answer):
     """Checks a speedup, 1 / (0.2 + 0.8 / 4)."""
     hints = {
-        4: "only 80% of the step run on the devices",
+        4: "only 80% of the step runs on the devices",
         3.2: "speedups do not add up: compute the new time first, 0.2 + 0.8 / 4",
         0.4: "that is the new time as a fraction of the old one; how many times as fast is the step?",
         1 / (0.8 + 0.2 / 4): "the input stays as it is, and the other 80% become four times as fast",
@@ -48,7 +48,7 @@ def combine(student):
         expected = np.average(gradients, axis=0, weights=counts)
         hints = [
             (np.mean(gradients, axis=0), "a replica with more images counts more"),
-            (np.sum(gradients, axis=0), "the sum is too long: compute a mean over all images"),
+            (np.sum(gradients, axis=0), "the sum is too large: compute a mean over all images"),
             (expected * sum(counts), "divide by the number of all images"),
             (expected * sum(counts) / 3, "divide by the number of images, not of replicas"),
         ]

@@ -13,9 +13,9 @@ def test_size(answer):
     hints = {
         3457: "3,457 images leave the interval a little too wide: round up",
         3457.44: "the number of images is an integer: round up",
-        865: "± 1 point means one point to each side, not one in total",
-        864: "± 1 point means one point to each side, not one in total",
-        13830: "± 1 point: half of the interval is 0.01, not 0.005",
+        865: "the interval reaches 0.01 to each side; 0.02 is its full width",
+        864: "the interval reaches 0.01 to each side; 0.02 is its full width",
+        13830: "the interval reaches 0.01 to each side, not 0.005: ± 1 point is not one point in total",
         900: "the factor 1.96 is missing",
         1764: "1.96 is squared, too",
         35: "one point is 0.01, and it is squared",
@@ -44,15 +44,15 @@ def smallest_test_set(student):
         if found == expected:
             continue
         case = f"for {first} and {second} with {places} decimal places and up to {largest} images"
-        alone = [_smallest((value,), places, largest) for value in (first, second)]
         if expected is None:
             return f"{case}, no number gives both accuracies, so return None"
         if found is None:
-            return f"{case}, there is a number; count up to `largest` itself, and look at every n"
-        if found in alone:
-            return f"{case}, {found} gives only one of the two"
-        if _fits(first, places, found) and _fits(second, places, found):
+            return f"{case}, there is such a number: try every n up to and including `largest`"
+        fits = [_fits(value, places, found) for value in (first, second)]
+        if all(fits):
             return f"{case}, {found} gives both, but a smaller number does, too"
+        if any(fits):
+            return f"{case}, {found} gives only one of the two"
         return (
             f"{case}, {found} gives neither. For each accuracy, some k / n must round to it, "
             "at most half of the last decimal away"

@@ -136,10 +136,11 @@ def build_resnet(input_shape, num_classes, *, depth=20, channels=(16, 32, 64), s
     Args:
         input_shape: Tuple (height, width, channels) of one image. Pixels are between 0 and 255.
         num_classes: Integer, number of logits.
-        depth: Integer, number of layers with weights, 6n + 2 for n blocks in each stage: 8, 14, 20, 32, 56, 110.
+        depth: Integer, number of layers with weights, 6n + 2 for n blocks in each stage, such as 8, 14, 20
+            (the default), 32, 56 or 110.
         channels: Tuple of three integers, the channels of each stage.
-        shortcut: "zeros" as in the paper, "projection", or None for the plain network without shortcuts. See
-            `models.residual_block`.
+        shortcut: String or None, as for `models.residual_block`: "zeros" (the default, as in the paper), "projection",
+            or None for the plain network without shortcuts.
         name: String, name of the model, default "resnet" (without shortcuts "plain") and the depth.
 
     Returns:

@@ -106,7 +106,7 @@ class LiveCurve(keras.callbacks.Callback):
 
     def __init__(self, metric="accuracy"):
         super().__init__()
-        self.metric, self._display = metric, None
+        self.metric, self.history, self._display = metric, {}, None
 
     def on_train_begin(self, logs=None):
         self.history, self._display = {}, None

@@ -37,11 +37,12 @@ def train(name, *, out, data_dir=None, on_error="raise", cache=None, seed=0, ver
         out: String or path, the run folder; it is made if it does not exist.
         data_dir: String or path, a folder with `train/<class>/*` and `test/<class>/*`; None loads the recipe's own data
             set.
-        on_error: "raise" or "skip", what to do about unreadable files, as for `data.image_folder`.
+        on_error: String, "raise" (the default) or "skip": what to do about unreadable files, as for
+            `data.image_folder`.
         cache: String or path, the folder for features of frozen networks, which several runs can share; default
             `features` in the run folder.
-        seed: Integer, the seed of everything random.
-        verbose: 0, 1 or 2, as for `keras.Model.fit`.
+        seed: Integer, the seed of everything random, default 0.
+        verbose: Integer, 0, 1 (the default) or 2, as for `keras.Model.fit`.
         **options: `epochs` and `image_size` instead of the recipe's own; for a recipe that fine-tunes a pretrained
             network also `unfreeze` (a stage, as for `transfer.unfreeze`) and `weights` ("imagenet", a file, or "none").
             None stands for the recipe's own value.
@@ -51,6 +52,8 @@ def train(name, *, out, data_dir=None, on_error="raise", cache=None, seed=0, ver
 
     Raises:
         ValueError: If the recipe or an option is unknown, or the run folder belongs to other settings or other data.
+        dlkit.training.DivergedError: If the loss becomes NaN or infinite.
+        OSError: If the run folder cannot be written to.
         data.DataError: If the data or the weights are missing or unusable.
         dlkit.training.distributed.WorkerLostError: If another machine stops answering.
     """

@@ -23,8 +23,8 @@ class Job:
         run_folder: Path of the folder that everything is written to.
         cache: Path of the folder for features of frozen networks.
         runtime: The `Runtime` that `runtime.setup` returned.
-        strategy: What `runtime.strategy` returned: a `tf.distribute.Strategy`, or None.
-        verbose: 0, 1 or 2, as for `keras.Model.fit`.
+        strategy: A `tf.distribute.Strategy` that `runtime.strategy` returned, or None.
+        verbose: Integer, 0, 1 or 2, as for `keras.Model.fit`.
     """
 
     dataset: Dataset
@@ -42,9 +42,9 @@ class Recipe(abc.ABC):
     A new kind of recipe subclasses this, sets `method` and implements `train`.
 
     Attributes:
-        description: String, one line for `dlkit train --help`.
+        description: String, one line for the list that `dlkit train` prints.
         dataset: String, the name of the data set that is used when no folder is given.
-        epochs: Integer, the number of passes over the training images, or the most of them.
+        epochs: Integer, the number of passes over the training images; the maximum where early stopping may end them.
         batch_size: Integer, images in a training step.
         image_size: Integer, height and width to which the images of a folder are resized; None (default) leaves them as
             they are.

@@ -15,7 +15,7 @@ from dlkit.recipes.base import Recipe, make_train_ds
 
 @dataclass(frozen=True, kw_only=True)
 class FromScratch(Recipe):
-    """Settings of a training from scratch that belong together.
+    """Settings of a training from scratch.
 
     Attributes:
         build: Function (input_shape, num_classes, steps, precision) that returns a compiled model. `steps` is the

@@ -17,7 +17,7 @@ from dlkit.recipes.base import Recipe, make_train_ds
 
 @dataclass(frozen=True, kw_only=True)
 class FineTuning(Recipe):
-    """Settings of a fine-tuning in two phases that belong together.
+    """Settings of a fine-tuning in two phases.
 
     Attributes:
         backbone: String, a key of `transfer.BACKBONES`.
@@ -30,8 +30,8 @@ class FineTuning(Recipe):
         head_learning_rate: Float, default 0.001, Adam's learning rate in the first phase.
         learning_rate: Float, default 0.0001, Adam's learning rate in the second phase.
 
-    `epochs` is the most epochs of the second phase, which early stopping may end sooner, and `batch_size` its batch
-    size, which is halved when memory runs out.
+    `epochs` is the maximum number of epochs of the second phase, which early stopping may end sooner. `batch_size` is
+    the batch size of the second phase; it is halved when memory runs out.
     """
 
     backbone: str

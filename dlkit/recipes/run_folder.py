@@ -16,14 +16,24 @@ def split_validation(split, seed):
     """Sets a tenth of the training images aside for validation, the same fraction of every class.
 
     Args:
-        split: (images, labels), arrays.
+        split: Tuple (images, labels) of arrays.
         seed: Integer; the same seed gives the same split.
 
     Returns:
         ((images, labels), (images, labels)): for training and for validation.
+
+    Raises:
+        ValueError: If there are too few images to set some of every class aside.
     """
     images, labels = split
-    train_index, val_index = train_test_split(np.arange(len(labels)), test_size=0.1, stratify=labels, random_state=seed)
+    indices = np.arange(len(labels))
+    try:
+        train_index, val_index = train_test_split(indices, test_size=0.1, stratify=labels, random_state=seed)
+    except ValueError as error:
+        raise ValueError(
+            "Expected enough training images to set a tenth of every class aside for validation. Received: "
+            f"{np.bincount(labels).tolist()} images of the classes. Add images, ten or more of each."
+        ) from error
     return (images[train_index], labels[train_index]), (images[val_index], labels[val_index])
 
 

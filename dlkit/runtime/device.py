@@ -14,8 +14,8 @@ def configure_device():
     left as it is.
 
     Returns:
-        Tuple (device, precision): String "GPU: NAME" or "CPU", and String, the recommended dtype policy for it, such
-        as "mixed_bfloat16".
+        Tuple (device, precision) of two strings: "CPU" or "GPU: NAME", which also counts further GPUs, and the
+        recommended dtype policy for it, such as "mixed_bfloat16".
     """
     import keras
 

@@ -31,8 +31,8 @@ def find_problem():
     """Examines keras.json.
 
     Returns:
-        None if all is well, otherwise a tuple (status, text): the status is "problem" where Keras or the lessons would
-        fail, and "note" where Keras ignores the file or `runtime.setup` corrects it.
+        None if there is no problem, otherwise a tuple (status, text) of strings: the status is "problem" where Keras
+        or the lessons would fail, and "note" where Keras ignores the file or `runtime.setup` corrects it.
     """
     try:
         with open(settings_path()) as file:  # in the encoding of this machine, as Keras opens it

@@ -32,6 +32,10 @@ def open_url(url, *, timeout, method="GET"):
 
     Returns:
         An `http.client.HTTPResponse`.
+
+    Raises:
+        OSError: If the server cannot be reached or answers with an error. `urllib.error.URLError` is an OSError.
+        http.client.HTTPException: If the answer is not valid HTTP.
     """
     return urllib.request.build_opener().open(urllib.request.Request(url, method=method), timeout=timeout)
 
@@ -87,7 +91,7 @@ def suggest_fix(error, url):
         return _suggest_certificate_fix(text)
     if "Tunnel connection failed: 407" in text or getattr(error, "code", None) == 407:
         login = shell.set_variable_command("HTTPS_PROXY", f"http://NAME:PASSWORD@{proxy or 'HOST:PORT'}")
-        return f"the proxy wants a user name and a password (write special characters as %40 for @ and so on): {login}"
+        return f"the proxy requires a user name and a password (write @ as %40, and so on): {login}"
     cause = getattr(error, "reason", error)
     if isinstance(cause, socket.gaierror) or getattr(cause, "errno", None) in _UNREACHABLE:
         return f"check the proxy {proxy}, which HTTPS_PROXY or the system names" if proxy else "check the connection"

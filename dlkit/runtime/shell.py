@@ -22,8 +22,8 @@ def kind(platform=sys.platform, environment=os.environ):
     """The kind of shell that started this process, recognized by the variables that shells set.
 
     Args:
-        platform: String, as `sys.platform`.
-        environment: Mapping of environment variables.
+        platform: String, a value of `sys.platform`, default that of this machine.
+        environment: Mapping of environment variables, default those of this process.
 
     Returns:
         String, "sh" (also for bash and zsh), "fish", "powershell" or "cmd".
@@ -52,7 +52,8 @@ def join_command(*words):
     if shell in ("sh", "fish"):
         return shlex.join(words)
     quoted = [_quote(word, shell) for word in words]
-    call = "& " if shell == "powershell" and quoted[0].startswith('"') else ""  # a quoted name alone is only a text
+    # PowerShell prints a quoted name instead of running it, unless & precedes it.
+    call = "& " if shell == "powershell" and quoted[0].startswith('"') else ""
     return call + " ".join(quoted)
 
 
@@ -100,7 +101,7 @@ def set_variable_command(name, value):
 
     Args:
         name: String, the variable.
-        value: Its value, converted to a string.
+        value: String or number, its value.
 
     Returns:
         String.
@@ -111,12 +112,26 @@ def set_variable_command(name, value):
 
 
 def unset_variable_command(name):
-    """The command, as a string, that removes an environment variable in this shell."""
+    """The command that removes an environment variable in this shell.
+
+    Args:
+        name: String, the variable.
+
+    Returns:
+        String.
+    """
     return _SYNTAX[kind()][1].format(name=name)
 
 
 def delete_file_command(path):
-    """The command, as a string, that deletes a file in this shell."""
+    """The command that deletes a file in this shell.
+
+    Args:
+        path: String or path of the file.
+
+    Returns:
+        String.
+    """
     return _SYNTAX[kind()][2].format(value=join_command("file", str(path)).partition(" ")[2])
 
 

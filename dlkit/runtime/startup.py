@@ -64,8 +64,8 @@ def setup(seed=0):
     """Imports TensorFlow without its log output, sets every seed, and prints one line about versions and device.
 
     Call it first in a notebook or program, before anything imports Keras. Afterwards images are channels last and
-    numbers are float32, whatever keras.json says; `configure_device` lists what else is set. While TensorFlow starts, a
-    notebook or terminal says so.
+    numbers are float32, whatever keras.json says; `runtime.configure_device` lists what else is set. While TensorFlow
+    starts, a notebook or terminal says so.
 
     Args:
         seed: Integer, the seed of Python's, NumPy's and Keras's random numbers, default 0. On the CPU of one machine
@@ -99,7 +99,7 @@ def setup(seed=0):
 
 
 def versions():
-    """Versions of the software that a result depends on. Imports nothing heavy that is not loaded yet.
+    """Versions of the software that a result depends on. They are found without importing TensorFlow or Keras.
 
     Returns:
         Dictionary {name: version} with the keys "Python", "TensorFlow" and "Keras".

@@ -30,8 +30,8 @@ def worker():
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"TF_CONFIG cannot be read ({error!r}). Expected "
-            '{"cluster": {"worker": ["host:port", "host:port"]}, "task": {"type": "worker", "index": 0}}, with another '
-            f"index on every machine. Received: {text}"
+            '{"cluster": {"worker": ["host:port", "host:port"]}, "task": {"type": "worker", "index": 0}}, with a '
+            f"different index on every machine. Received: {text}"
         ) from error
     return index, len(addresses)
 
@@ -42,6 +42,9 @@ def strategy():
     Returns:
         A `tf.distribute.MultiWorkerMirroredStrategy` when TF_CONFIG lists several workers (it waits until all of them
         are connected), a `tf.distribute.MirroredStrategy` when this machine has several GPUs, else None.
+
+    Raises:
+        ValueError: If TF_CONFIG does not list the workers and say which of them this one is.
     """
     _, workers = worker()
     with suppress_native_stderr():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import os
@@ -14,10 +15,11 @@ import numpy as np
 
 STATEFUL_CALLBACKS = (keras.callbacks.EarlyStopping, keras.callbacks.ReduceLROnPlateau)
 CALLBACK_STATE = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")  # attributes of those two
+_FOLDER_PROBLEMS = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class DivergedError(ValueError):
-    """The loss became NaN or infinite. The last complete epoch before that is saved."""
+    """The loss became NaN or infinite. The last complete epoch before that is saved, if there was one."""
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -33,9 +35,9 @@ class Checkpoint(keras.callbacks.Callback):
     saved.
 
     Args:
-        path: String or path, the file; it ends in `.npz`.
-        callbacks: List of the other callbacks of this training. The state of those that have one is saved with it. Pass
-            this callback to `fit` after them.
+        path: String or path, the file; it ends in `.npz`. Its folder must exist.
+        callbacks: List of the other callbacks of this training, default none. The state of `EarlyStopping` and
+            `ReduceLROnPlateau` is saved too. Pass this callback to `fit` after them.
 
     Attributes:
         history: List with a dictionary for each epoch: the metrics by Keras's names, and "seconds".
@@ -72,9 +74,8 @@ class Checkpoint(keras.callbacks.Callback):
             history, callbacks = ([dict(entry) for entry in about[key]] for key in ("history", "callbacks"))
             stopped = bool(about["stopped"])
         except Exception as error:  # NumPy, zipfile and json raise many kinds for a damaged file
-            raise ValueError(
-                f"{self.path} cannot be read as a checkpoint: {error}. Delete it to start from scratch."
-            ) from error
+            fix = "Make it readable" if isinstance(error, PermissionError) else "Delete it to start from scratch"
+            raise ValueError(f"{self.path} cannot be read as a checkpoint: {error}. {fix}.") from error
         shapes = [tuple(variable.shape) for variable in variables]
         if [value.shape for value in values] != shapes or len(best) != len(self.stateful_callbacks):
             raise ValueError(
@@ -149,8 +150,9 @@ class Checkpoint(keras.callbacks.Callback):
                 part.unlink()
             done = len(self.history)
             saved = f"Epoch {done - 1} is" if done > 1 else "Nothing was"
+            fix = "Create the folder or make it writable" if error.errno in _FOLDER_PROBLEMS else "Free some space"
             raise OSError(
-                f"Epoch {done} could not be saved: {error}. {saved} saved in {self.path}. Free some space; the same "
+                f"Epoch {done} could not be saved: {error}. {saved} saved in {self.path}. {fix}; the same "
                 "command then resumes from there."
             ) from error
 
@@ -161,7 +163,7 @@ def _attributes(callback):
 
 
 def training_variables(model):
-    """All variables that training changes: those of the model, of its seed generators and of its optimizer.
+    """All variables of a training: those of the model, of its seed generators and of its optimizer.
 
     Args:
         model: A compiled `keras.Model`, built optimizer included.

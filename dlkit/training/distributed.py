@@ -41,7 +41,7 @@ def fit_distributed(
         validation_data: A `tf.data.Dataset` of (inputs, targets), or None. Every worker validates on all of it.
         callbacks: List of `keras.callbacks.Callback`. They run on worker 0; a new learning rate, new weights or a
             decision to stop reach the other workers after every epoch.
-        verbose: 0 (silent), or 1 or 2 (one line for each epoch), default 1.
+        verbose: Integer, 0 (silent), or 1 or 2 (one line for each epoch), default 1.
 
     Returns:
         List with a dictionary for each epoch: "loss", "accuracy", "seconds", and "val_loss" and "val_accuracy" with
@@ -49,6 +49,7 @@ def fit_distributed(
 
     Raises:
         WorkerLostError: If another worker stops answering. Start all of them again with the same commands.
+        ValueError: If the checkpoint is damaged or belongs to another model, optimizer or set of callbacks.
         DivergedError: If the loss becomes NaN or infinite.
         OSError: If an epoch cannot be saved.
     """
@@ -130,7 +131,7 @@ def _make_batches(strategy, make_train_ds, first_epoch):
 
 
 def _make_step(strategy, model):
-    """A training step on the complete batch; it returns the sum of the losses, correct answers and examples."""
+    """A training step on the complete batch; it returns the summed loss and the numbers of correct and all examples."""
 
     def on_replica(x, y):
         context = tf.distribute.get_replica_context()

@@ -28,18 +28,19 @@ def fit(
             as `lambda first_epoch, shard: data.pipeline(..., first_epoch=first_epoch, shard=shard)`.
         steps_per_epoch: Integer, batches in an epoch.
         epochs: Integer, the total number of epochs, those before the stop included.
-        checkpoint: String or path of the checkpoint file; it ends in `.npz`.
-        validation_data: A `tf.data.Dataset` of (inputs, targets), or None.
-        callbacks: List of `keras.callbacks.Callback`. The state of `EarlyStopping` and `ReduceLROnPlateau` survives a
-            stop too.
-        verbose: 0 (silent), 1 (progress bar) or 2 (one line for each epoch), default 1.
-        strategy: What `runtime.strategy()` returned, if the model was built and compiled in its scope. The training
-            then runs on all its workers and devices.
+        checkpoint: String or path of the checkpoint file; it ends in `.npz`. Its folder must exist.
+        validation_data: A `tf.data.Dataset` of (inputs, targets), or None (the default).
+        callbacks: List of `keras.callbacks.Callback`, default none. The state of `EarlyStopping` and of
+            `ReduceLROnPlateau` survives a stop too.
+        verbose: Integer, 0 (silent), 1 (progress bar) or 2 (one line for each epoch), default 1.
+        strategy: A `tf.distribute.Strategy` that `runtime.strategy()` returned, if the model was built and compiled in
+            its scope, or None (the default). The training then runs on all its workers and devices.
 
     Returns:
         List with a dictionary for each epoch: the metrics by Keras's names, and "seconds" of training and validation.
 
     Raises:
+        ValueError: If the checkpoint is damaged or belongs to another model, optimizer or set of callbacks.
         DivergedError: If the loss becomes NaN or infinite. The last complete epoch stays saved.
         OSError: If an epoch cannot be saved. The last complete epoch before it stays saved.
         dlkit.training.distributed.WorkerLostError: If another worker of the strategy stops answering.

@@ -13,7 +13,7 @@ class SmoothedCrossentropy(keras.losses.Loss):
 
     Args:
         label_smoothing: Float between 0 and 1, default 0.1: the probability that is spread evenly over all classes.
-        name: String, the name of the loss.
+        name: String, the name of the loss, default "smoothed_crossentropy".
         **kwargs: Other arguments of `keras.losses.Loss`, such as `reduction`.
 
     Example:

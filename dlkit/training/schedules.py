@@ -26,7 +26,7 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
         self.peak, self.steps, self.warmup = peak, steps, warmup
 
     def __call__(self, step):
-        step = keras.ops.cast(step, "float32") + 1  # the first step already moves
+        step = keras.ops.cast(step, "float32") + 1  # from 1, because a rate of 0 would waste the first step
         top = max(self.warmup * self.steps, 1)
         return self.peak * keras.ops.minimum(step / top, (self.steps + 1 - step) / (self.steps + 1 - top))
 

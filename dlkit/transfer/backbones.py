@@ -55,7 +55,7 @@ def build_backbone(name, input_shape, *, image_size=224, weights="imagenet", pre
         input_shape: Tuple (height, width, 3), the shape of one image before resizing. Pixels are between 0 and 255.
         image_size: Integer, height and width at which the network works, default 224. The model resizes its inputs to
             it (bilinear interpolation).
-        weights: "imagenet" (the default), String or path of a weights file, or None for random weights.
+        weights: String or path: "imagenet" (the default), or a weights file. None gives random weights.
         precision: String, a Keras dtype policy such as "mixed_bfloat16", default "float32".
 
     Returns:
@@ -109,7 +109,7 @@ def _load(model, path):
 
 
 def find_weights(name):
-    """Finds the file of a backbone's ImageNet weights on disk, or else lets Keras download it and check its hash.
+    """Finds the file of a backbone's ImageNet weights on disk, or else lets Keras download it.
 
     The folders that are searched are `weights/` in the folder that DLKIT_DATA names, `weights/` in the project's
     `data/`, and Keras's cache.

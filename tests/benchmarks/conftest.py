@@ -1,3 +1,5 @@
+"""Data that is small enough to run a benchmark as a test."""
+
 import pytest
 
 from dlkit import data

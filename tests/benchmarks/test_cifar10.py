@@ -1,3 +1,5 @@
+"""The trainings that are compared on CIFAR-10, and what is saved about them."""
+
 import json
 
 import pytest

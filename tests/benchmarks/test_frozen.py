@@ -1,8 +1,10 @@
+"""Both ways to train a head on a frozen backbone give the same head."""
+
 import keras
 import pytest
 
 from benchmarks import frozen
-from tests.training.helpers import assert_same_arrays
+from tests.arrays import assert_same_arrays
 
 
 @pytest.mark.slow

@@ -1,3 +1,5 @@
+"""Interleaved measurements, the saved results, and the published report."""
+
 import json
 
 import numpy as np
@@ -6,7 +8,7 @@ import pytest
 from benchmarks import harness
 
 
-def test_interleave_alternates_and_compares_the_rates_of_each_round(capsys):
+def test_interleave_alternates_and_compares_each_round(capsys):
     order = []
     rates = {"ours": iter([10.0, 40.0, 60.0]), "baseline": iter([5.0, 10.0, 20.0])}
 
@@ -46,7 +48,7 @@ def test_save_result_replaces_its_own_row_and_leaves_the_others(tmp_path):
     assert "TensorFlow" in text
 
 
-def test_published_report_is_that_of_the_published_numbers():
+def test_results_md_is_the_report_of_results_json():
     results, long = harness.read_results()
     assert (harness.FOLDER / "RESULTS.md").read_text() == harness.report(results, long)
     for name, found in results.items():

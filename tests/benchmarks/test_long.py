@@ -1,3 +1,5 @@
+"""The report and the curve of the long training, from the metrics of a finished run."""
+
 from benchmarks import long
 
 

@@ -1,3 +1,5 @@
+"""Both sides of the benchmark of the input pipeline deliver images of the same size."""
+
 import pytest
 
 from benchmarks import pipeline

@@ -1,3 +1,5 @@
+"""How the benchmark of the start times a process."""
+
 import subprocess
 
 import pytest

@@ -49,8 +49,3 @@ def write_rt_polarity(folder, count=20):
             f"{kind} review number 0 \x85 caf\xe9",
         ]
         (folder / f"rt-polarity.{kind}").write_text("\n".join(lines) + "\n", encoding="latin-1")
-
-
-def collect_passes(ds, count):
-    """Several passes over a `tf.data.Dataset`: a list with (images, labels) of each pass, the batches joined."""
-    return [tuple(np.concatenate(parts) for parts in zip(*ds.as_numpy_iterator(), strict=True)) for _ in range(count)]

@@ -86,7 +86,7 @@ def test_affine_transforms_equal_the_legacy_generator(seed):
     np.testing.assert_allclose(transform(image, **settings, flip=-1.0), expected[:, ::-1], atol=0.05)
 
 
-def test_affine_transforms_rotate_about_the_center():
+def test_affine_transforms_rotate_about_the_center_and_shift():
     image = np.random.default_rng(0).integers(0, 256, (9, 16, 3)).astype("float32")
     np.testing.assert_allclose(transform(image, angle=np.pi), image[::-1, ::-1], atol=0.05)
     np.testing.assert_array_equal(transform(image, right=3.0)[:, :-3], image[:, 3:])

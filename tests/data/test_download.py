@@ -55,7 +55,7 @@ def test_fetch_leaves_nothing_and_tries_the_next_source(download, server, tmp_pa
     assert downloads.fetch(download(bad, "/good"), tmp_path).read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize(("path", "times"), [("/busy", 3), ("/cut-once", 2)])
+@pytest.mark.parametrize(("path", "times"), [("/busy", 3), ("/too-many", 3), ("/cut-once", 2)])
 def test_fetch_repeats_a_request_that_may_recover(download, server, tmp_path, path, times):
     assert downloads.fetch(download(path), tmp_path).read_bytes() == CONTENT
     assert server.requests == [path] * times

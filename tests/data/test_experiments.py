@@ -7,6 +7,7 @@ from dlkit.data import experiments
 
 @pytest.fixture
 def table():
+    """A finished experiment of four rows: two ways, each with 5 and 20 images."""
     return experiments.Experiment(
         {
             "title": "Twice",

@@ -9,6 +9,7 @@ from PIL import Image
 
 from dlkit import data
 from tests.data.helpers import CIFAR10_CLASSES, write_cifar_batches, write_cifar_npz, write_idx
+from tools.notebooks import ROOT
 
 # --- digits and MNIST
 
@@ -204,6 +205,20 @@ def test_read_cifar10_npz_refuses_a_truncated_file(no_data_env):
     file.write_bytes(file.read_bytes()[:-5000])
     with pytest.raises(data.DataError, match=r"cifar10\.npz is not a readable"):
         data.load("cifar10")
+
+
+def test_code_in_the_data_readme_writes_cifar10_npz(no_data_env, monkeypatch):
+    write_cifar_batches(no_data_env / "cifar-10-batches-py")
+    batches = data.load("cifar10")
+    monkeypatch.chdir(no_data_env)
+    (code,) = re.findall(
+        r"^```python\n(.*?)^```", (ROOT / "data" / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE
+    )
+    exec(code, {})
+    assert data.locate("cifar10") == "DLKIT_DATA: cifar10.npz"
+    arrays = data.load("cifar10")
+    np.testing.assert_array_equal(arrays.train[0], batches.train[0])
+    np.testing.assert_array_equal(arrays.test[1], batches.test[1])
 
 
 def test_read_shapes10_is_a_stand_in_by_its_own_name():

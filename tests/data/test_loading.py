@@ -1,4 +1,4 @@
-"""Loading by name: found on disk, else downloaded, else replaced under the name of the replacement."""
+"""Loading by name: found on disk, else downloaded, else replaced by a fallback under its own name."""
 
 import re
 from dataclasses import replace
@@ -105,7 +105,7 @@ def test_fetch_downloads_into_the_project_or_verifies(no_data_env, download, ser
     assert server.requests == ["/good"]
 
 
-# --- reviews, whose first replacement is real too
+# --- reviews, whose first fallback is real too
 
 
 def test_load_reviews_downloads_imdb(no_data_env, monkeypatch, capsys):

@@ -5,10 +5,14 @@ import pytest
 import tensorflow as tf
 
 from dlkit import data
-from tests.data.helpers import collect_passes
 
 IMAGES = np.random.default_rng(0).integers(1, 256, (50, 12, 12, 3)).astype("uint8")
 LABELS = np.arange(50)
+
+
+def collect_passes(ds, count):
+    """Several passes over a `tf.data.Dataset`: a list with (images, labels) of each pass, the batches joined."""
+    return [tuple(np.concatenate(parts) for parts in zip(*ds.as_numpy_iterator(), strict=True)) for _ in range(count)]
 
 
 def training_ds(seed=0):
@@ -88,6 +92,15 @@ def test_pipeline_seeds_differ_between_batches_and_shards():
         for images, _ in data.pipeline(IMAGES, LABELS, shard=(worker, 3), **options).take(5)
     ]
     assert len(set(seeds)) == 15
+
+
+def test_pipeline_shards_make_up_the_batches_of_one_worker():
+    images, labels = np.arange(23)[:, None], np.arange(23)
+    options = {"batch_size": 5, "training": True, "first_epoch": 2, "seed": 1}
+    complete = data.pipeline(images, labels, **options).take(5)
+    shards = [data.pipeline(images, labels, shard=(k, 3), **options).take(5) for k in range(3)]
+    for (_, batch), *from_shards in zip(complete, *shards, strict=True):
+        assert sorted(batch.numpy()) == sorted(np.concatenate([labels.numpy() for _, labels in from_shards]))
 
 
 def test_pipeline_refuses_no_images_or_too_few_labels():

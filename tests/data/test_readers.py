@@ -1,4 +1,4 @@
-"""Readers of image files' formats: files that are damaged or malicious give an error that names the file."""
+"""Readers of CIFAR-10, idx and npz files: files that are damaged or malicious give an error that names the file."""
 
 import gzip
 import io

@@ -23,7 +23,19 @@ from dlkit import data, recipes, training
 from dlkit.data import image_files, readers, text
 from tests.data.helpers import write_cifar_batches, write_cifar_npz, write_idx
 
-ODD = [b"", b"\0", b"\xff", b"\n", b",", b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"r\0\0\0\x7f", b"nan"]
+# Pieces that have a meaning in one of the formats, or are at the limits of a number.
+SPECIAL = [
+    b"",
+    b"\0",
+    b"\xff",
+    b"\n",
+    b",",
+    b"\0\0\0\0",
+    b"\xff\xff\xff\xff",
+    b"\x7f\xff\xff\xff",
+    b"r\0\0\0\x7f",  # in a pickle: store an object at an index of two billion
+    b"nan",
+]
 
 
 def positions(size):
@@ -37,7 +49,7 @@ def damaged(draw, valid):
     content = valid
     for _ in range(draw(st.integers(1, 4))):
         start, other = draw(positions(len(content))), draw(positions(len(content)))
-        piece = draw(st.one_of(st.sampled_from(ODD), st.binary(min_size=1, max_size=9)))
+        piece = draw(st.one_of(st.sampled_from(SPECIAL), st.binary(min_size=1, max_size=9)))
         kind = draw(st.sampled_from(["overwrite", "overwrite", "insert", "cut out", "cut off", "repeat"]))
         if kind == "overwrite":
             content = content[:start] + piece + content[start + len(piece) :]
@@ -64,11 +76,11 @@ class Case:
         message = str(self.path)
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # Pillow's about odd metadata and large images
+                warnings.simplefilter("ignore")  # Pillow's about damaged metadata and large images
                 self.read()
         except data.DataError as error:
             message = str(error)
-        assert str(self.path.parent) in message, "the message names the file"
+        assert str(self.path.parent) in message, "the message names the file or its folder"
 
 
 def with_member(path, name):
@@ -153,9 +165,9 @@ def prose(folder):
     return Case(folder / "tinyshakespeare.txt", lambda: data.load("prose"))
 
 
-def table(folder):
+def sunspots(folder):
     lines = text.SUNSPOTS.read_text().splitlines(keepends=True)[:800]
-    text.SUNSPOTS = folder / "sunspots.csv"  # the fixture puts it back
+    text.SUNSPOTS = folder / "sunspots.csv"  # the fixture `folder` restores it
     text.SUNSPOTS.write_text("".join(lines))
     return Case(text.SUNSPOTS, lambda: data.load("sunspots"))
 
@@ -216,7 +228,7 @@ QUICK += [
     cifar_npz,
     reviews,
     prose,
-    table,
+    sunspots,
     metrics,
     checkpoint,
     checkpoint_about,
@@ -227,22 +239,24 @@ SLOW = [keras_file, keras_config]  # a twentieth of a second each
 
 @pytest.fixture
 def folder(no_data_env, monkeypatch):
-    monkeypatch.setattr(text, "SUNSPOTS", text.SUNSPOTS)
+    """The folder that DLKIT_DATA names, for the damaged files; it is deleted after the test, since it becomes large."""
+    monkeypatch.setattr(text, "SUNSPOTS", text.SUNSPOTS)  # restored after the test, see `sunspots`
     yield no_data_env
     shutil.rmtree(no_data_env)
 
 
 def fuzz(make, folder, **options):
+    """Gives a reader the valid file of a case and many damaged ones; `make` builds the `Case` in the folder."""
     case = make(folder)
     case.check(case.valid)
     case.read()  # the valid file is read
 
     @settings(deadline=None, database=None, suppress_health_check=list(HealthCheck), **options)
     @given(damaged(case.valid))
-    def each(content):
+    def check_damaged(content):
         case.check(content)
 
-    each()
+    check_damaged()
 
 
 @pytest.mark.parametrize("make", [*QUICK, *SLOW], ids=lambda make: make.__name__)
@@ -256,12 +270,12 @@ def test_thousands_of_damaged_files_are_read_or_named(make, folder):
     fuzz(make, folder, max_examples=200 if make in SLOW else 3_000)
 
 
-def test_fuzz_fails_for_a_reader_that_trusts(folder):
-    """The same fuzzing, of a reader that does not check anything."""
+def test_fuzz_finds_the_errors_of_a_reader_without_checks(folder):
+    """The fuzzing itself can fail: it does with a reader that checks nothing."""
 
-    def trusting(folder):
+    def unchecked(folder):
         (folder / "a.csv").write_text("month,value\n1,2\n3,4\n")
         return Case(folder / "a.csv", lambda: np.loadtxt(folder / "a.csv", delimiter=",", skiprows=1))
 
     with pytest.raises((ValueError, IndexError)):
-        fuzz(trusting, folder, max_examples=200, derandomize=True, report_multiple_bugs=False)
+        fuzz(unchecked, folder, max_examples=200, derandomize=True, report_multiple_bugs=False)

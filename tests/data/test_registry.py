@@ -1,4 +1,4 @@
-"""The table of data sets: every entry is complete, and every replacement can be had."""
+"""The table of data sets: every entry is complete, and its last fallback is always there."""
 
 import pytest
 

@@ -1,3 +1,5 @@
+"""The generated data sets: balanced, repeatable, and as hard as they should be."""
+
 import keras
 import numpy as np
 import pytest

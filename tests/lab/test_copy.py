@@ -15,6 +15,7 @@ from dlkit.lab.copy import _LINK, FIRST_LESSON, update_copy
 from tests.faults import mounted
 from tools.notebooks import LESSONS, ROOT, SOLUTIONS, code_cells, read
 
+# Where the two lessons of the small curriculum are in the copy.
 L0, L1 = f"lessons/{FIRST_LESSON}", "lessons/01_next.ipynb"
 
 
@@ -49,6 +50,7 @@ def project(tmp_path):
 
 @pytest.fixture
 def copy(project, tmp_path):
+    """The student's copy of the small curriculum, as the first run of `dlkit lab` writes it."""
     folder = tmp_path / "my-notebooks"
     update_copy(project, folder)
     return folder

@@ -16,6 +16,7 @@ def softmax(z):
 
 
 def changed(function, **options):
+    """The function with other values for some of its options."""
     return lambda *args: function(*args, **options)
 
 

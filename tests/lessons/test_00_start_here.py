@@ -29,6 +29,9 @@ MISTAKES = {
         (lambda labels, probs: np.sum(probs.argmax(axis=1) == labels) / 5, "written into"),
         (lambda labels, probs: np.mean([probs[k, label] > 0.45 for k, label in enumerate(labels)]), "below one half"),
         (lambda labels, probs: print(end=""), "return"),
+        (lambda labels, probs: np.mean(probs.argmax(axis=3) == labels), "your function raised AxisError"),
+        (lambda labels, probs: [[1, 2], [3]], "using what it returned, raised ValueError"),
+        (lambda labels: 1.0, "calling your function"),
     ],
     "00.count_parameters": [
         (64 * 32 + 32 * 10, "bias"),

@@ -103,8 +103,10 @@ MISTAKES = {
     "01.xor": [
         (xor()[:3], "four arrays"),
         (xor(b1=[0]), "b1 has shape"),
-        (xor(W2=[[-1], [2]], b2=[1]), "opposite"),
+        (xor(W2=[[-1], [2]], b2=[1]), "1 − b2 = 0"),
+        (xor(W1=[[1, -1], [-1, 1]], b1=[0, 0], W2=[[-1], [-1]], b2=[1]), "opposite"),
         (xor(b1=[0, 0]), "between the four inputs"),
+        (xor(W1=[[1, -1], [1, -1]], b1=[0, 0]), "between the four inputs"),
         (xor(W2=[[1], [-1]]), "expected 0, 1, 1, 0"),
     ],
 }

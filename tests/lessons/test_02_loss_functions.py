@@ -84,6 +84,7 @@ MISTAKES = {
         (lambda epsilon, K: 1 - epsilon + epsilon / (K - 1), "not over the K − 1"),
         (lambda epsilon, K: epsilon / K, "wrong class"),
         (lambda epsilon, K: 0.85, "lowest loss"),
+        (lambda epsilon, K: print(end=""), "`return` missing"),
     ],
     "02.cross_entropy_on_paper": [
         (2.996, "that is the sum"),
@@ -102,6 +103,7 @@ MISTAKES = {
         (lambda y, z: np.mean(z[np.arange(len(y)), y]), "log of the sum"),
         (lambda y, z: z[:, 0], "return their mean"),
         (lambda y, z: z, "return one number; this"),
+        (lambda y, z: print(end=""), "`return` missing"),
     ],
 }
 

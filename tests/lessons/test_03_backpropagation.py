@@ -143,7 +143,7 @@ MISTAKES = {
     ],
     "03.one_step_on_paper": [
         (-0.3, "sign"),
-        (0.9, "factor 2"),
+        (0.9, "factor of 2"),
         (8.5, "learning rate"),
         (0.7, "two factors of 2"),
         (-8.0, "take the step"),
@@ -158,7 +158,8 @@ MISTAKES = {
         (mistaken_tanh(lambda z, da: da * (1 - np.tanh(np.tanh(z)) ** 2)), "applied twice"),
         (mistaken_tanh(correct_dz, returns=2), "three arrays"),
         (lambda x, W, b, da: (W, b, x), "dW does not match finite differences"),
-        (lambda x, W, b, da: (x @ da, b, x), "raised ValueError"),
+        (lambda x, W, b, da: (x @ da, b, x), "your function raised ValueError"),
+        (lambda x, W, b, da: (W, x[0], x), "db must have the shape (2,) of b"),
         (lambda x, W, b, da: (W.T, b, x), "this has shape (2, 3)"),
     ],
 }

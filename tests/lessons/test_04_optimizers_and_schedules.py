@@ -121,7 +121,7 @@ MISTAKES = {
         (0.44, "multiply the velocity by 0.9"),
         (0.2224, "Nesterov"),
         (0.42, "second gradient at w = 0.8"),
-        (1.54, "signs"),
+        (1.62, "signs"),
         (0.5, "first step: m"),
     ],
 }

@@ -101,7 +101,7 @@ def macro_f1_with(average="macro", **settings):
     return answer
 
 
-def f1_with_nan(labels, predictions, num_classes):
+def precision_with_nan(labels, predictions, num_classes):
     precision = [np.mean(labels[predictions == k] == k) if k in predictions else np.nan for k in range(num_classes)]
     return np.mean(precision)
 
@@ -132,7 +132,8 @@ MISTAKES = {
         (macro_f1_with("weighted"), "how often it occurs"),
         (macro_f1_with(labels=None), "divide by num_classes"),
         (macro_f1_with(average=None), "one number"),
-        (f1_with_nan, "NaN"),
+        (precision_with_nan, "NaN"),
+        (lambda labels, predictions, num_classes: print(end=""), "`return` missing"),
         (lambda labels, predictions, num_classes: 0.5, "F1 from its TP, FP, FN"),
     ],
     "06.precision_and_recall": [

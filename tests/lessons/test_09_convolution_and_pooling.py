@@ -1,4 +1,4 @@
-"""The code of lesson 09 on more cases than the lesson shows, and the checkers of its exercises."""
+"""Tests the code of lesson 09 on more cases than the lesson shows, and the checkers of its exercises."""
 
 import keras
 import numpy as np
@@ -66,7 +66,7 @@ def test_receptive_field_matches_measured_field(lesson, stack):
     assert np.count_nonzero(field.any(axis=1)) == lesson.receptive_field(stack)
 
 
-# --- exercises: other correct answers, and mistakes with a word of the hint that each should get
+# Exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
 def size_by_counting(size, kernel, stride, padding, dilation):
@@ -115,7 +115,10 @@ MISTAKES = {
             lambda image, kernel, stride: every_position(image, kernel)[: 6 // stride + 1, : 9 // stride + 1],
             "moves by one pixel",
         ),
-        (lambda image, kernel, stride: correlate_with_slices(image, kernel[:3, :3] * 2, stride), "the values are not"),
+        (
+            lambda image, kernel, stride: correlate_with_slices(image, kernel[:3, :3] * 2, stride),
+            "the values are not",
+        ),
         (
             lambda image, kernel, stride: correlate_with_slices(image, np.pad(kernel, 1)[1:4, 1:4], stride),
             "hard-coded",
@@ -137,8 +140,8 @@ MISTAKES = {
         (lambda n, k, s, p, d: (n + p - d * (k - 1) - 1) // s + 1, "*both* sides"),
         (lambda n, k, s, p, d: n + 2 * p - d * (k - 1), "every s-th"),
         (lambda n, k, s, p, d: -(-(n + 2 * p - d * (k - 1) - 1) // s) + 1, "round down"),
-        (lambda n, k, s, p, d: (n + 2 * p - k) // s + 1, "d spans"),
-        (lambda n, k, s, p, d: (n + 2 * p - d * k) // s + 1, "d spans"),
+        (lambda n, k, s, p, d: (n + 2 * p - k) // s + 1, "δ spans"),
+        (lambda n, k, s, p, d: (n + 2 * p - d * k) // s + 1, "δ spans"),
         (lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) / s + 1, "an integer"),
         (lambda n, k, s, p, d: print(end=""), "return"),
     ],

@@ -1,4 +1,4 @@
-"""The code of lesson 10 on more cases than the lesson shows, and the checkers of its exercises."""
+"""Tests the code of lesson 10 on more cases than the lesson shows, and the checkers of its exercises."""
 
 import math
 
@@ -43,7 +43,7 @@ def test_broken_datasets_mismatch_only_validation_labels(lesson):
     assert np.mean(np.concatenate([x[:, 0, 0] == y for x, y in val_ds.as_numpy_iterator()])) < 0.05
 
 
-# --- exercises: other correct answers, and mistakes with a word of the hint that each should get
+# Exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
 def split_with_scikit_learn(labels, fraction, rng):

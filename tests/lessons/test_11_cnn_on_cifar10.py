@@ -1,4 +1,4 @@
-"""The code of lesson 11 on more cases than the lesson shows, and the checkers of its exercises."""
+"""Tests the code of lesson 11 on more cases than the lesson shows, and the checkers of its exercises."""
 
 import keras
 import numpy as np
@@ -40,7 +40,7 @@ def test_residual_block_is_identity_when_branch_is_zero(lesson):
     np.testing.assert_allclose(block(x), np.maximum(x, 0), atol=1e-6)
 
 
-# --- exercises: other correct answers, and mistakes with a word of the hint that each should get
+# Exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
 def cutout_with_masks(images, size, rng):

@@ -1,4 +1,4 @@
-"""The code of lesson 12 on more cases than the lesson shows, and the checkers of its exercises."""
+"""Tests the code of lesson 12 on more cases than the lesson shows, and the checkers of its exercises."""
 
 import keras
 import numpy as np
@@ -44,7 +44,7 @@ def test_separable_backward_matches_finite_differences(lesson):
         np.testing.assert_allclose(gradient, expected, atol=1e-5)
 
 
-# --- exercises: other correct answers, and mistakes with a word of the hint that each should get
+# Exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
 def bottleneck_as_a_model(x, width):

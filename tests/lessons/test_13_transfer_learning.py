@@ -1,4 +1,4 @@
-"""The code of lesson 13 on more cases than the lesson shows, and the checkers of its exercises."""
+"""Tests the code of lesson 13 on more cases than the lesson shows, and the checkers of its exercises."""
 
 import keras
 import numpy as np
@@ -33,7 +33,7 @@ def test_copied_network_has_its_own_weights(lesson):
     assert not np.allclose(copy.get_weights()[0], network.get_weights()[0])
 
 
-# --- exercises: other correct answers, and mistakes with a word of the hint that each should get
+# Exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
 def l2_sp(*, start_of=lambda s: s, scale=1.0, gradient=2.0, first_only=False):
@@ -72,7 +72,7 @@ MISTAKES = {
         ({"dense/kernel", "dense/bias", "norm/gamma", "norm/beta"}, "with every batch"),
     ],
     "13.crossing": [
-        ({}, "give {images_per_class"),
+        ({}, "give a dictionary {images_per_class"),
         ({5: RUNS}, "the entry of 5"),
         ({5: {"frozen": [0.5], "fine-tuned": RUNS}}, "at least three seeds"),
         ({5: {"frozen": [50, 51, 52], "fine-tuned": RUNS}}, "not percentages"),

@@ -1,4 +1,4 @@
-"""The code of lesson 14 on more cases than the lesson shows, and the checkers of its exercises."""
+"""Tests the code of lesson 14 on more cases than the lesson shows, and the checkers of its exercises."""
 
 import io
 import os
@@ -44,7 +44,7 @@ def test_between_and_within_class_variance_add_up(lesson):
     assert lesson.between_class_variance(rows, labels) == pytest.approx(1 - within / total)
 
 
-# --- exercises: other correct answers, and mistakes with a word of the hint that each should get
+# Exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
 def cached_with(*, reads=True, safe=True, name="own"):

@@ -1,4 +1,4 @@
-"""The code of lesson 15 on more cases than the lesson shows, and the checkers of its exercises."""
+"""Tests the code of lesson 15 on more cases than the lesson shows, and the checkers of its exercises."""
 
 import keras
 import numpy as np
@@ -46,7 +46,7 @@ def test_log_softmax_at_high_temperature_keeps_the_order(lesson):
     assert evaluate.accuracy(logits.argmax(axis=1), soft) == 1
 
 
-# --- exercises: other correct answers, and mistakes with a word of the hint that each should get
+# Exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
 def kl_with(log_softmax):
@@ -111,7 +111,7 @@ MISTAKES = {
         (lambda a, b, t: 1.0, "T² · mean"),
     ],
     "15.second_task": [
-        (7, "give {images_per_class"),
+        (7, "give a dictionary {images_per_class"),
         ({50: HELPED[50], 200: HELPED[200]}, "at least three numbers"),
         ({n: {"alone": RUNS, "both": [0.5, 0.52, 0.53]} for n in range(3)}, "may be chance"),
         ({5: {"alone": RUNS}}, "the entry of 5"),

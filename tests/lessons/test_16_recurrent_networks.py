@@ -1,4 +1,4 @@
-"""The code of lesson 16 on more cases than the lesson shows, and the checkers of its exercises."""
+"""Tests the code of lesson 16 on more cases than the lesson shows, and the checkers of its exercises."""
 
 import keras
 import numpy as np
@@ -51,7 +51,7 @@ def test_gradient_over_distance_fades_faster_for_small_weights(lesson):
     assert norms[0] < 0.5**30 * 1.01
 
 
-# --- exercises: other correct answers, and mistakes with a word of the hint that each should get
+# Exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
 def gradient_by_sensitivity(x, y, a, *, through_time=True, before=True, last_only=False):

@@ -1,4 +1,4 @@
-"""The code of lesson 17 on more cases than the lesson shows, and the checkers of its exercises."""
+"""Tests the code of lesson 17 on more cases than the lesson shows, and the checkers of its exercises."""
 
 import keras
 import numpy as np
@@ -79,7 +79,7 @@ def test_windows_do_not_leak_into_the_test(lesson):
     assert (y - x[:, -1] == 6).all()
 
 
-# --- exercises: other correct answers, and mistakes with a word of the hint that each should get
+# Exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
 def minimal_gated(flipped=False, inside=True, after=False, squeeze=np.tanh):
@@ -119,7 +119,7 @@ MISTAKES = {
     "17.mgu_step": [
         (minimal_gated(flipped=True), "reversed"),
         (minimal_gated(inside=False), "inside"),
-        (minimal_gated(after=True), "before W_h"),
+        (minimal_gated(after=True), "before the product with W_h"),
         (minimal_gated(squeeze=lambda z: z), "lacks its tanh"),
         (lambda x, h, gate, content: x, "shape of h"),
         (lambda x, h, gate, content: np.resize(minimal_gated()(x, h, gate, content), (6, 4)), "this has shape (6, 4)"),

@@ -1,4 +1,4 @@
-"""The code of lesson 18 on more cases than the lesson shows, and the checkers of its exercises."""
+"""Tests the code of lesson 18 on more cases than the lesson shows, and the checkers of its exercises."""
 
 import keras
 import numpy as np
@@ -38,7 +38,7 @@ def test_nearest_neighbors_sorts_by_cosine_similarity(lesson):
     assert lesson.nearest_neighbors(0, range(4)).tolist() == [2, 3, 1]
 
 
-# --- exercises: other correct answers, and mistakes with a word of the hint that each should get
+# Exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
 def mean_of_words(vectors, tokens, count=lambda words: max(len(words), 1), is_word=lambda row: row != 0):

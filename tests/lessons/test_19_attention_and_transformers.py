@@ -1,4 +1,4 @@
-"""The code of lesson 19 on more cases than the lesson shows, and the checkers of its exercises."""
+"""Tests the code of lesson 19 on more cases than the lesson shows, and the checkers of its exercises."""
 
 from types import SimpleNamespace
 
@@ -79,7 +79,7 @@ def test_largest_weight_grows_with_size_unless_divided(lesson):
     assert np.ptp(divided) < 0.05
 
 
-# --- exercises: other correct answers, and mistakes with a word of the hint that each should get
+# Exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
 def weights_row_by_row(scores, last=lambda i: i + 1, normalize=True, stable=True, mask_first=True):
@@ -125,7 +125,7 @@ MISTAKES = {
         ({64: 1, 128: 2, 256: 4, 512: 16}, "2,000"),
         ({512: 6e-4, 1024: 2e-3, 2048: 9e-3, 4096: 0.04}, "give milliseconds"),
         ({512: 600, 1024: 2000, 2048: 9000, 4096: 40_000}, "give milliseconds"),
-        ({512: 1, 1024: 1.1, 2048: 1.3, 4096: 2}, "longer rows"),
+        ({512: 1, 1024: 1.1, 2048: 1.3, 4096: 2}, "longer sequences"),
         ({512: 1, 1024: 1.1, 2048: 1.3, 4096: 90}, "more runs"),
         ({512: 1, 1024: 1.1, 2048: -1.3, 4096: 90}, "positive"),
     ],

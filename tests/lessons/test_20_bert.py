@@ -1,4 +1,4 @@
-"""The code of lesson 20 on more cases than the lesson shows, and the checkers of its exercises."""
+"""Tests the code of lesson 20 on more cases than the lesson shows, and the checkers of its exercises."""
 
 import numpy as np
 import pytest
@@ -82,7 +82,7 @@ def test_classifier_ignores_padding(lesson):
     np.testing.assert_allclose(classifier(lesson.bert_inputs(longer)), classifier(lesson.bert_inputs(rows)), atol=1e-5)
 
 
-# --- exercises: other correct answers, and mistakes with a word of the hint that each should get
+# Exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
 def loss_with_a_loop(logits, ids, weights, count=lambda weights: weights.sum(), ignore=False, stable=True, base=np.e):
@@ -124,8 +124,8 @@ MISTAKES = {
         (changed(loss_with_a_loop, count=lambda weights: 1), "sum"),
         (changed(loss_with_a_loop, count=lambda weights: -weights.sum()), "sign"),
         (changed(loss_with_a_loop, base=2), "natural"),
-        (changed(loss_with_a_loop, stable=False), "ln p without p"),
-        (loss_with_epsilon, "ln p without p"),
+        (changed(loss_with_a_loop, stable=False), "ln p without computing p"),
+        (loss_with_epsilon, "ln p without computing p"),
         (loss_relative_to_global_max, "each position's largest"),
         (lambda *given: np.nan_to_num(loss_relative_to_global_max(*given)), "each position's largest"),
         (loss_of_first_positions, "anywhere in a row"),

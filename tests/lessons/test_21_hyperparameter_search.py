@@ -1,4 +1,4 @@
-"""The code of lesson 21 on more cases than the lesson shows, and the checkers of its exercises."""
+"""Tests the code of lesson 21 on more cases than the lesson shows, and the checkers of its exercises."""
 
 import keras
 import numpy as np
@@ -119,7 +119,7 @@ def test_best_of_random_guesses_overestimates_accuracy(lesson):
     assert validation == pytest.approx(test, abs=0.02)
 
 
-# --- exercises: other correct answers, and mistakes with a word of the hint that each should get
+# Exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
 def halving(factor_of=lambda factor: factor, best=True, longer=True, again=False, result=lambda left: left):

@@ -1,4 +1,4 @@
-"""The code of lesson 22 on more cases than the lesson shows, and the checkers of its exercises."""
+"""Tests the code of lesson 22 on more cases than the lesson shows, and the checkers of its exercises."""
 
 import keras
 import numpy as np
@@ -64,7 +64,7 @@ def test_similarity_is_rank_correlation(lesson):
     assert lesson.similarity(maps, 0 * maps) == 0
 
 
-# --- exercises: other correct answers, and mistakes with a word of the hint that each should get
+# Exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
 def cover(sign=1, fill=None, fresh=True, in_place=False, difference=True, batch=True):

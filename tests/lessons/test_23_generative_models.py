@@ -1,4 +1,4 @@
-"""The code of lesson 23 on more cases than the lesson shows, and the checkers of its exercises."""
+"""Tests the code of lesson 23 on more cases than the lesson shows, and the checkers of its exercises."""
 
 import numpy as np
 import pytest
@@ -74,7 +74,7 @@ def test_time_embedding_differs_between_steps(lesson):
     assert np.abs(codes[:, None] - codes[None]).sum(axis=-1)[~np.eye(20, dtype=bool)].min() > 0.1
 
 
-# --- exercises: other correct answers, and mistakes with a word of the hint that each should get
+# Exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
 def vae_by_rows(

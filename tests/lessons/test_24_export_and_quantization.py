@@ -1,4 +1,4 @@
-"""The code of lesson 24 on more cases than the lesson shows, and the checkers of its exercises."""
+"""Tests the code of lesson 24 on more cases than the lesson shows, and the checkers of its exercises."""
 
 import keras
 import numpy as np
@@ -47,7 +47,7 @@ def test_symmetric_quantization_matches_keras():
     assert np.abs(integers - np.asarray(theirs, int)).max() <= 1
 
 
-# --- exercises: other correct answers, and mistakes with a word of the hint that each should get
+# Exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
 def column_by_column(largest=lambda column: np.abs(column).max(), top=127, rounding=np.rint, dtype="int8", empty=1.0):

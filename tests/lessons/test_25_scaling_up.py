@@ -1,4 +1,4 @@
-"""The code of lesson 25 on more cases than the lesson shows, and the checkers of its exercises."""
+"""Tests the code of lesson 25 on more cases than the lesson shows, and the checkers of its exercises."""
 
 import time
 
@@ -39,7 +39,7 @@ def test_median_seconds_measures_the_action(lesson):
     assert lesson.median_seconds(lambda: time.sleep(0.05)) == pytest.approx(0.05, rel=0.5)
 
 
-# --- exercises: other correct answers, and mistakes with a word of the hint that each should get
+# Exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
 ALTERNATIVES = {
@@ -66,7 +66,7 @@ MISTAKES = {
     ],
     "25.combine": [
         (lambda gradients, counts: np.mean(gradients, axis=0), "counts more"),
-        (lambda gradients, counts: np.sum(gradients, axis=0), "too long"),
+        (lambda gradients, counts: np.sum(gradients, axis=0), "too large"),
         (lambda gradients, counts: np.tensordot(counts, gradients, 1), "all images"),
         (lambda gradients, counts: np.tensordot(counts, gradients, 1) / len(counts), "not of replicas"),
         (lambda gradients, counts: 1.0, "shape"),

@@ -1,4 +1,4 @@
-"""The code of lesson 26 on more cases than the lesson shows, and the checkers of its exercises."""
+"""Tests the code of lesson 26 on more cases than the lesson shows, and the checkers of its exercises."""
 
 import re
 from fractions import Fraction
@@ -38,7 +38,7 @@ def test_random_shift_keeps_all_pixel_values(lesson):
     np.testing.assert_array_equal(lesson.random_shift(images, 0, np.random.default_rng(0)), images)
 
 
-# --- exercises: other correct answers, and mistakes with a word of the hint that each should get
+# Exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
 def smallest_by_sets(
@@ -84,7 +84,7 @@ MISTAKES = {
         (partial(smallest_by_sets, start=100), "a smaller number"),
         (lambda first, second, places, largest: 7, "must round"),
         (lambda first, second, places, largest: 7.5, "integer"),
-        (partial(smallest_by_sets, more=-1), "`largest` itself"),
+        (partial(smallest_by_sets, more=-1), "including `largest`"),
         (partial(smallest_by_sets, more=1), "return None"),
         (partial(smallest_by_sets, half=Fraction(1)), "only one of the two"),
         (partial(smallest_by_sets, half=Fraction(3, 4)), "only one of the two"),

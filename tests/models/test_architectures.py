@@ -83,7 +83,7 @@ def test_resnet_depth_is_the_number_of_layers_with_weights(depth):
     assert resnet.name == f"resnet{depth}"
 
 
-def test_wrong_settings_are_reported():
+def test_build_vgg_and_resnet_refuse_wrong_settings():
     with pytest.raises(ValueError, match="11, 13, 16 or 19. Received: 12"):
         models.build_vgg(SHAPE, 10, depth=12)
     with pytest.raises(ValueError, match="6n \\+ 2.*Received: 18"):

@@ -45,7 +45,7 @@ def test_fast_cnn_cannot_have_more_filters_than_directions():
 
 
 @pytest.mark.parametrize("count", [2, 24])
-def test_fast_cnn_takes_the_smallest_and_largest_number_of_filters(count):
+def test_fast_cnn_takes_the_smallest_and_largest_filter_count(count):
     assert models.build_fast_cnn(SHAPE, 10, channels=(count, 8), patch=2).get_layer("stem").filters == count
 
 

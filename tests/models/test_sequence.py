@@ -15,6 +15,7 @@ ROWS[1, 5:] = 0
 
 @pytest.fixture(scope="module", params=CLASSIFIERS, ids=lambda build: build.__name__)
 def classifier(request):
+    """Each of the text classifiers in turn, with random weights."""
     return randomize(request.param(30, 3))  # biases and row 0 too
 
 

@@ -12,6 +12,7 @@ from tests.random_weights import assert_equal_models, layer_settings, randomize
 
 @pytest.fixture(params=["mlp", "classic_cnn", "small_resnet", "fast_cnn"])
 def model(request):
+    """Each of the image classifiers in turn, newly initialized, with seven classes."""
     return getattr(models, f"build_{request.param}")(SHAPE, 7)
 
 

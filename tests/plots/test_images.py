@@ -17,7 +17,7 @@ def test_plot_images_draws_the_titles():
     assert plots.plot_images(np.zeros((2, 4, 4, 3), "uint8")).get_size_inches()[0] == 7
 
 
-def test_plot_predictions_marks_incorrect_ones_with_the_true_class():
+def test_plot_predictions_shows_the_true_class_of_incorrect_ones():
     fig = plots.plot_predictions(GRAY_IMAGES[:2], np.array([0, 2]), PROBS[:2], ["a", "b", "c"])
     assert texts(fig)[0] == "a 60%\n"
     assert texts(fig)[1] == "b 60%\nis c"

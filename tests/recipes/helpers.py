@@ -18,6 +18,6 @@ def run_command(*arguments, **environment):
     return subprocess.run(line, env=env, capture_output=True, text=True, check=False)
 
 
-def weights_of(run_folder):
+def saved_weights(run_folder):
     """The weights of the model that a run saved."""
     return keras.models.load_model(run_folder / "model.keras").get_weights()

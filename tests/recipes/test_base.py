@@ -1,3 +1,5 @@
+"""The options of recipes, their requirements, and the data set that a training gets."""
+
 import dataclasses
 
 import numpy as np
@@ -16,7 +18,7 @@ def test_with_options_changes_only_what_is_given(name):
     assert RECIPES[name] is recipe, "a recipe itself never changes"
 
 
-def test_with_options_refuses_an_option_of_another_kind_of_recipe():
+def test_with_options_refuses_options_of_another_kind():
     with pytest.raises(
         ValueError, match=r"trains from scratch and has the options epochs, image_size\. Received: unfreeze"
     ):

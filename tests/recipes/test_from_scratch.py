@@ -1,3 +1,5 @@
+"""Recipes from scratch: each of them trains, and its first layer and weight decay are as documented."""
+
 import keras
 import numpy as np
 import pytest
@@ -5,7 +7,7 @@ import pytest
 from dlkit import evaluate, models, recipes
 from dlkit.recipes import run_folder
 from dlkit.recipes.from_scratch import FROM_SCRATCH
-from tests.training.helpers import assert_same_arrays
+from tests.arrays import assert_same_arrays
 
 
 @pytest.mark.parametrize("name", FROM_SCRATCH)

@@ -1,3 +1,5 @@
+"""Fine-tuning recipes, from class folders to a prediction, also with stops and too little memory."""
+
 import json
 
 import pytest
@@ -5,8 +7,8 @@ import tensorflow as tf
 
 from dlkit import recipes, training
 from dlkit.cli import main
-from tests.recipes.helpers import weights_of
-from tests.training.helpers import assert_same_arrays
+from tests.arrays import assert_same_arrays
+from tests.recipes.helpers import saved_weights
 
 
 def fine_tune(photos, out, **options):
@@ -14,7 +16,7 @@ def fine_tune(photos, out, **options):
     return recipes.train("mobilenet", data_dir=photos, out=out, **settings)
 
 
-def test_resnet50_with_random_weights_from_training_to_prediction(photo_folder, tmp_path, capsys):
+def test_resnet50_with_random_weights_trains_and_predicts(photo_folder, tmp_path, capsys):
     """Everything but the accuracy."""
     command = ["train", "resnet50", "--data", str(photo_folder), "--out", str(tmp_path / "run")]
     assert main([*command, "--weights", "none", "--image-size", "32", "--epochs", "1"]) == 0
@@ -34,7 +36,7 @@ def test_resnet50_with_random_weights_from_training_to_prediction(photo_folder, 
     assert all(name in lines[0] for name in ("blue sky", "grass", "poppies", "%"))
 
 
-def test_missing_weights_are_reported_before_anything_is_computed(photo_folder, tmp_path, capsys, no_data_env):
+def test_missing_weights_are_reported_before_any_work(photo_folder, tmp_path, capsys, no_data_env):
     command = ["train", "mobilenet", "--data", str(photo_folder), "--out", str(tmp_path / "run")]
     assert main(command) == 1
     assert "weights of mobilenet were not found" in capsys.readouterr().err
@@ -72,7 +74,7 @@ def test_stopped_fine_tuning_resumes_to_the_same_weights(photo_folder, small_bac
         with pytest.raises(KeyboardInterrupt):
             fine_tune(photo_folder, tmp_path / "run")
     fine_tune(photo_folder, tmp_path / "run")
-    assert_same_arrays(weights_of(tmp_path / "run"), weights_of(tmp_path / "uninterrupted"))
+    assert_same_arrays(saved_weights(tmp_path / "run"), saved_weights(tmp_path / "uninterrupted"))
 
 
 def test_batch_size_is_halved_when_memory_runs_out(photo_folder, small_backbone, tmp_path, monkeypatch, capsys):

@@ -1,3 +1,5 @@
+"""The files of a run: settings, the description of the data, the validation split, and atomic writes."""
+
 import dataclasses
 import json
 
@@ -44,7 +46,7 @@ def test_check_settings_refuses_a_folder_of_other_settings(tmp_path):
     assert json.loads((folder / "settings.json").read_text()) == {"seed": 0, "epochs": 2}
 
 
-def test_write_atomically_leaves_the_previous_file_after_an_error(tmp_path):
+def test_write_atomically_leaves_the_old_file_after_an_error(tmp_path):
     path = tmp_path / "metrics.json"
     run_folder.write_atomically(path, lambda part: part.write_text("complete"))
 

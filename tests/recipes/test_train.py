@@ -16,9 +16,9 @@ from PIL import Image
 
 from dlkit import data, evaluate, recipes
 from dlkit.cli import main
+from tests.arrays import assert_same_arrays
 from tests.faults import mounted
-from tests.recipes.helpers import command, run_command, weights_of
-from tests.training.helpers import assert_same_arrays
+from tests.recipes.helpers import command, run_command, saved_weights
 from tools.notebooks import ROOT
 
 
@@ -75,7 +75,7 @@ def test_two_trainings_end_with_the_same_weights(finished, tmp_path):
     for epoch, epoch_of_first in zip(metrics["history"], first["history"], strict=True):
         assert epoch["loss"] == epoch_of_first["loss"]
         assert epoch["val_accuracy"] == epoch_of_first["val_accuracy"]
-    assert_same_arrays(weights_of(tmp_path / "second"), weights_of(finished[0]))
+    assert_same_arrays(saved_weights(tmp_path / "second"), saved_weights(finished[0]))
 
 
 def test_finished_run_is_not_trained_again(finished, capsys):
@@ -102,7 +102,7 @@ def test_killed_training_resumes_to_the_same_weights(finished, tmp_path):
     assert done.returncode == 0, done.stderr
     accuracies = [json.loads((folder / "metrics.json").read_text())["accuracy"] for folder in (out, finished[0])]
     assert accuracies[0] == accuracies[1]
-    assert_same_arrays(weights_of(out), weights_of(finished[0]))
+    assert_same_arrays(saved_weights(out), saved_weights(finished[0]))
 
 
 @pytest.mark.slow
@@ -121,7 +121,7 @@ def test_ten_kills_at_random_moments_do_not_change_the_weights(finished, tmp_pat
         stages.add(len([name for name in ("settings.json", "checkpoint.npz", "model.keras") if (out / name).exists()]))
         done = run_command("train", "digits-mlp", "--out", out)
         assert done.returncode == 0, done.stderr
-        assert_same_arrays(weights_of(out), weights_of(finished[0]))
+        assert_same_arrays(saved_weights(out), saved_weights(finished[0]))
     assert len(stages) > 1, "they were killed at different stages"
 
 
@@ -140,7 +140,7 @@ def test_ctrl_c_leaves_last_epoch_saved_and_says_how_to_resume(finished, tmp_pat
     assert "Traceback" not in message
     assert {path.name for path in (tmp_path / "run").iterdir()} == {"settings.json", "checkpoint.npz"}
     recipes.train("digits-mlp", out=tmp_path / "run", verbose=0)
-    assert_same_arrays(weights_of(tmp_path / "run"), weights_of(finished[0]))
+    assert_same_arrays(saved_weights(tmp_path / "run"), saved_weights(finished[0]))
 
 
 @pytest.fixture
@@ -182,7 +182,7 @@ def test_full_disk_leaves_last_epoch_saved_and_training_resumes(finished, train_
     assert message[3] == str(run / "checkpoint.npz")
     assert "the same command then resumes from there" in done.stderr
     assert "Epoch 1/30" not in rest
-    assert_same_arrays(weights_of(copy), weights_of(finished[0]))
+    assert_same_arrays(saved_weights(copy), saved_weights(finished[0]))
 
 
 def test_train_on_class_folders(class_folders, tmp_path):

@@ -9,15 +9,9 @@ import pytest
 from keras.src.backend import config
 
 from dlkit import doctor
-from dlkit.runtime import keras_json, shell
+from dlkit.runtime import keras_json
 
 HARMLESS = {"image_data_format": "channels_last", "floatx": "float32", "epsilon": 1e-07, "backend": "tensorflow"}
-
-
-@pytest.fixture
-def posix_shell(monkeypatch):
-    """Makes the printed commands use the syntax of sh, whatever shell the tests were started from."""
-    monkeypatch.setattr(shell, "kind", lambda: "sh")
 
 
 @pytest.mark.parametrize(

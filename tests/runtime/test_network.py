@@ -13,15 +13,9 @@ import pytest
 from dlkit import doctor
 from dlkit.data.download import Download, fetch
 from dlkit.data.readers import DataError
-from dlkit.runtime import network, shell
+from dlkit.runtime import network
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
-
-
-@pytest.fixture
-def posix_shell(monkeypatch):
-    """Makes the printed commands use the syntax of sh, whatever shell the tests were started from."""
-    monkeypatch.setattr(shell, "kind", lambda: "sh")
 
 
 @pytest.fixture

@@ -12,19 +12,13 @@ import pytest
 from nbclient import NotebookClient
 
 from dlkit import runtime
+from tests.runtime.helpers import run_code
 
 STARTING = "Starting TensorFlow …\r"
 
 
-def run(code, **environment):
-    """Runs Python code in a new process."""
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **environment}, check=False
-    )
-
-
 def test_setup_prints_one_line_and_nothing_to_stderr():
-    done = run("from dlkit import runtime; runtime.setup(seed=3); import keras; keras.ops.ones(3) + 1")
+    done = run_code("from dlkit import runtime; runtime.setup(seed=3); import keras; keras.ops.ones(3) + 1")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert len(done.stdout.splitlines()) == 1
@@ -42,7 +36,7 @@ print(keras.config.image_data_format(), keras.config.floatx(), keras.config.dtyp
 model = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Conv2D(4, 3)])
 print(model.output_shape, model.layers[0].kernel.dtype)
 """
-    done = run(code, KERAS_HOME=str(tmp_path))
+    done = run_code(code, KERAS_HOME=str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[1:] == ["channels_last float32 float32", "(None, 30, 30, 4) float32"]
 

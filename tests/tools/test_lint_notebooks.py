@@ -7,18 +7,11 @@ import re
 import nbformat
 import pytest
 
+from tests.tools import helpers
 from tools import lint_notebooks
 from tools.notebooks import normalize, read, write
 
-HEAD = """# 27 · Some topic
-
-*Is it so?*
-
-**After this lesson you can**
-
-- do something.
-
-**Time:** about 40 minutes to read and try; all cells together run for about 5 s on two processor cores."""
+HEAD = helpers.HEAD.format(number=27, topic="Some topic", question="Is it so?", time="40 minutes")
 CELLS = {
     "head": HEAD,
     "setup-title": "## Setup",

@@ -81,6 +81,7 @@ def checker(monkeypatch):
 
 
 def source(function=MEAN):
+    """The cell of a solution: the function and the call of `check`."""
     return f'{function}\ncheck("99.mean", mean)\n'
 
 

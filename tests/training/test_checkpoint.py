@@ -1,3 +1,5 @@
+"""Checkpoints: what they refuse, and what is saved when the loss becomes NaN or the disk is full."""
+
 import errno
 import re
 
@@ -6,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 from dlkit import data, models, training
-from tests.training.helpers import IMAGES, LABELS, assert_same_arrays, build_model, fit, weights_of
+from tests.arrays import assert_same_arrays
+from tests.training.helpers import IMAGES, LABELS, build_model, fit, weights_of
 
 
 def test_checkpoint_of_another_model_or_damaged_is_refused(tmp_path):

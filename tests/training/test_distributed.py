@@ -12,9 +12,9 @@ import keras
 import numpy as np
 import pytest
 
-from dlkit import data, recipes, runtime
+from dlkit import recipes
+from tests.arrays import assert_same_arrays
 from tests.training import train_worker
-from tests.training.helpers import assert_same_arrays
 from tools.notebooks import ROOT
 
 
@@ -140,34 +140,3 @@ def test_two_devices_fine_tune_a_network(class_folders, tmp_path):
     options = {"weights": "none", "image_size": 32, "epochs": 1, "data_dir": class_folders}
     metrics = train_on_two_devices("mobilenet", out=tmp_path / "two", **options)
     assert metrics["history"][0]["phase"] == "head"
-
-
-def test_shards_of_all_workers_make_up_the_batches_of_one():
-    images, labels = np.arange(23)[:, None], np.arange(23)
-    options = {"batch_size": 5, "training": True, "first_epoch": 2, "seed": 1}
-    complete = data.pipeline(images, labels, **options).take(5)
-    shards = [data.pipeline(images, labels, shard=(k, 3), **options).take(5) for k in range(3)]
-    for (_, batch), *parts in zip(complete, *shards, strict=True):
-        assert sorted(batch.numpy()) == sorted(np.concatenate([labels.numpy() for _, labels in parts]))
-
-
-def test_worker_and_strategy_without_tf_config(monkeypatch):
-    monkeypatch.delenv("TF_CONFIG", raising=False)
-    assert runtime.worker() == (0, 1)
-    assert runtime.strategy() is None
-
-
-@pytest.mark.parametrize(
-    "config",
-    [
-        "not json",
-        "{}",
-        '{"cluster": {"worker": ["a:1", "b:2"]}}',
-        '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 2}}',
-        '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "chief", "index": 0}}',
-    ],
-)
-def test_worker_reports_an_invalid_tf_config_with_an_example(monkeypatch, config):
-    monkeypatch.setenv("TF_CONFIG", config)
-    with pytest.raises(ValueError, match=r"host:port.*index on every machine"):
-        runtime.worker()

@@ -1,18 +1,12 @@
+"""`fit` resumes to the same weights, to the last bit, and `restart` trains like a new model."""
+
 import keras
 import numpy as np
 import pytest
 
 from dlkit import data, models, training
-from tests.training.helpers import (
-    IMAGES,
-    LABELS,
-    InterruptIn,
-    assert_same_arrays,
-    build_model,
-    fit,
-    make_train_ds,
-    weights_of,
-)
+from tests.arrays import assert_same_arrays
+from tests.training.helpers import IMAGES, LABELS, InterruptIn, build_model, fit, make_train_ds, weights_of
 
 
 @pytest.mark.parametrize("epoch", [0, 1, 3])
@@ -86,7 +80,7 @@ def test_fit_with_callbacks_resumes_to_the_same_weights(tmp_path, epoch):
     assert_same_arrays(weights_of(resumed), weights_of(uninterrupted))
 
 
-def test_fit_restores_best_weights_of_a_training_that_stopped_early(tmp_path):
+def test_fit_restores_best_weights_after_early_stopping(tmp_path):
     model, history = fit_with_callbacks(tmp_path / "run.npz")
     restored, restored_history = fit_with_callbacks(tmp_path / "run.npz")
     assert history == restored_history
@@ -126,7 +120,7 @@ def test_restart_trains_like_a_newly_built_and_compiled_model(optimizer):
         assert_same_arrays(weights_after_training(model), expected)
 
 
-def test_restart_leaves_learning_rate_and_another_seed_changes_weights():
+def test_restart_depends_on_the_seed_and_leaves_learning_rate():
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
     model.compile(keras.optimizers.SGD(0.25, momentum=0.9), "mse")
     training.restart(model, 1)

@@ -1,3 +1,5 @@
+"""The one-cycle schedule of the learning rate."""
+
 import numpy as np
 import pytest
 
@@ -16,5 +18,6 @@ def test_one_cycle_rises_to_its_peak_and_falls_to_almost_zero():
     assert float(restored(10)) == float(schedule(10))
 
 
-def test_one_cycle_defaults_are_those_of_the_published_accuracies():
+def test_one_cycle_default_warmup_is_a_quarter_of_the_steps():
+    # The accuracies in benchmarks/RESULTS.md were measured with it.
     assert training.OneCycle(1.0, 100).get_config() == {"peak": 1.0, "steps": 100, "warmup": 0.25}

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from dlkit import data, transfer
+from tests.arrays import assert_same_arrays
 from tests.random_weights import randomize
 from tests.transfer.helpers import IMAGES
 
@@ -70,8 +71,7 @@ def test_build_backbone_finds_weights_in_dlkit_data(weights_file, no_data_env):
     (no_data_env / "weights").mkdir()
     shutil.copy(weights_file[0], no_data_env / "weights")
     model = transfer.build_backbone("mobilenet", (32, 32, 3), image_size=96)
-    for ours, theirs in zip(model.get_weights(), weights_file[1], strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+    assert_same_arrays(model.get_weights(), weights_file[1])
 
 
 @contextlib.contextmanager

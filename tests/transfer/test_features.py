@@ -71,7 +71,7 @@ def test_cached_features_of_two_callers_are_computed_once(tmp_path, monkeypatch)
     assert counter.count == 10
 
 
-def test_cached_features_accepts_a_file_that_another_process_renamed(tmp_path, monkeypatch):
+def test_cached_features_accepts_the_file_of_another_process(tmp_path, monkeypatch):
     def replace_twice(part, target, replace=os.replace):
         replace(part, target)  # by the other process
         replace(part, target)
