@@ -129,3 +129,12 @@ def test_ctrl_c_says_that_the_command_resumes(monkeypatch, tmp_path, capsys):
     assert main(["train", "digits-mlp", "--out", str(tmp_path / "run")]) == 130
     message = capsys.readouterr().err
     assert message.endswith("Stopped. What was finished is saved; the same command resumes from there.\n")
+
+
+def test_ctrl_c_in_another_command_promises_nothing(monkeypatch, capsys):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(recipes, "predict", interrupt)
+    assert main(["predict", str(ROOT / "dlkit"), str(ROOT / "README.md")]) == 130
+    assert capsys.readouterr().err == "\nStopped.\n"

@@ -21,6 +21,12 @@ def test_split_validation_takes_a_tenth_of_every_class():
     assert not np.array_equal(run_folder.split_validation((images, labels), 1)[1][0], val_images)
 
 
+def test_split_validation_reports_too_few_images():
+    images, labels = np.arange(5), np.array([0, 0, 0, 0, 1])
+    with pytest.raises(ValueError, match=r"Received: \[4, 1\] images of the classes"):
+        run_folder.split_validation((images, labels), 0)
+
+
 def test_describe_data_changes_with_pixels_and_class_names():
     images, labels = np.zeros((4, 2, 2), "uint8"), np.array([0, 1, 0, 1])
     dataset = data.Dataset("own", (images, labels), (images, labels), ["a", "b"], True, "here")

@@ -78,3 +78,8 @@ def test_full_disk_reports_last_saved_epoch(tmp_path, fill_disk_after, room, sav
         fit(build_model(), path, 4)
     assert [file.name for file in tmp_path.iterdir()] == (["run.npz"] if room else [])
     assert training.Checkpoint(path).restore(build_model()) == room
+
+
+def test_missing_folder_is_reported_with_its_own_fix(tmp_path):
+    with pytest.raises(OSError, match="Epoch 1 could not be saved: .*Create the folder or make it writable"):
+        fit(build_model(), tmp_path / "gone" / "run.npz", 1)
