@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dlkit.data.augmentation import random_affine, random_crop_and_flip, random_cutout
-from dlkit.data.dataset import Dataset
+from dlkit.data.dataset import DataError, Dataset
+from dlkit.data.folders import image_folder, image_sizes
 from dlkit.data.glossary import glossary
-from dlkit.data.images import image_folder, image_sizes
 from dlkit.data.loading import load, locate
 from dlkit.data.pipeline import pipeline
-from dlkit.data.readers import DataError
 from dlkit.data.registry import NAMES
 
 __all__ = [

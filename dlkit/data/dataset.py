@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 
+class DataError(ValueError):
+    """Data that is not available, or a file or folder that does not hold the expected data."""
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A training and a test split, with a summary that says what they are; `print` shows it.

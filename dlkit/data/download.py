@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dlkit import runtime
-from dlkit.data.readers import DataError
+from dlkit.data.dataset import DataError
 from dlkit.runtime import network
 
 TIMEOUT = 10  # seconds without a byte after which the next source is tried

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from dlkit import runtime
-from dlkit.data.readers import DataError
+from dlkit.data.dataset import DataError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dlkit import runtime
 from dlkit.data import download, locations
+from dlkit.data.dataset import DataError
 from dlkit.data.download import Download
-from dlkit.data.readers import DataError
 from dlkit.data.registry import REGISTRY
 from dlkit.runtime.network import is_offline
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from dlkit.data.readers import DataError
+from dlkit.data.dataset import DataError
 from dlkit.runtime.shell import project_folder
 
 

@@ -17,11 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
+from dlkit.data.dataset import DataError
+
 MAX_UNPACKED = 500_000_000  # bytes; the largest known file, CIFAR-10's archive, has 186,000,000
-
-
-class DataError(ValueError):
-    """Data that is not available, or a file or folder that does not hold the expected data."""
 
 
 class _Array:

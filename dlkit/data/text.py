@@ -9,8 +9,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from dlkit.data import builtin_texts, locations
-from dlkit.data.dataset import Dataset
-from dlkit.data.readers import DataError
+from dlkit.data.dataset import DataError, Dataset
 
 SUNSPOTS = resources.files("dlkit.data") / "files" / "sunspots.csv"
 

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from dlkit.data import download as downloads
-from dlkit.data.readers import DataError
+from dlkit.data.dataset import DataError
 from tests.faults import CONTENT, SHA256, mounted
 from tools.notebooks import ROOT
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from dlkit.data import readers
+from dlkit.data.dataset import DataError
 from tests.data.helpers import write_cifar_batches
 from tests.faults import memory_growth
 
@@ -36,7 +37,7 @@ class Malicious:
 def test_read_cifar_batches_runs_no_code_of_a_pickle(batches, tmp_path):
     marker = tmp_path / "it ran"
     (batches / "data_batch_3").write_bytes(pickle.dumps({b"data": Malicious(marker), b"labels": []}))
-    with pytest.raises(readers.DataError, match=r"data_batch_3 is not a readable.*it asks for (posix|nt)\.mkdir"):
+    with pytest.raises(DataError, match=r"data_batch_3 is not a readable.*it asks for (posix|nt)\.mkdir"):
         readers.read_cifar_batches(batches)
     assert not marker.exists()
 
@@ -45,7 +46,7 @@ def test_read_cifar_batches_runs_no_code_of_a_pickle(batches, tmp_path):
 def test_read_cifar_batches_refuses_other_globals(batches, name):
     module, function = name.rsplit(".", 1)
     (batches / "test_batch").write_bytes(f"c{module}\n{function}\n(S'1'\ntR.".encode())
-    with pytest.raises(readers.DataError, match=f"it asks for {name}"):
+    with pytest.raises(DataError, match=f"it asks for {name}"):
         readers.read_cifar_batches(batches)
 
 
@@ -75,17 +76,17 @@ def test_read_cifar_batches_accepts_old_numpy_names(batches):
 )
 def test_read_cifar_batches_names_a_batch_of_another_form(batches, record):
     (batches / "data_batch_2").write_bytes(pickle.dumps(record, protocol=2))
-    with pytest.raises(readers.DataError, match="data_batch_2: expected"):
+    with pytest.raises(DataError, match="data_batch_2: expected"):
         readers.read_cifar_batches(batches)
 
 
 def test_read_cifar_batches_names_missing_and_truncated_ones(batches):
     complete = (batches / "test_batch").read_bytes()
     (batches / "test_batch").write_bytes(complete[:500])
-    with pytest.raises(readers.DataError, match="test_batch is not a readable"):
+    with pytest.raises(DataError, match="test_batch is not a readable"):
         readers.read_cifar_batches(batches)
     (batches / "test_batch").unlink()
-    with pytest.raises(readers.DataError, match="lacks test_batch"):
+    with pytest.raises(DataError, match="lacks test_batch"):
         readers.read_cifar_batches(batches)
 
 
@@ -94,10 +95,10 @@ def test_read_cifar_batches_names_a_truncated_archive(batches, tmp_path):
     with tarfile.open(archive, "w:gz") as tar:
         tar.add(batches, "cifar-10-batches-py")
     archive.write_bytes(archive.read_bytes()[:-2000])
-    with pytest.raises(readers.DataError, match=r"cifar-10-python\.tar\.gz is truncated or not a tar\.gz"):
+    with pytest.raises(DataError, match=r"cifar-10-python\.tar\.gz is truncated or not a tar\.gz"):
         readers.read_cifar_batches(archive)
     archive.write_text("<html>not found</html>")
-    with pytest.raises(readers.DataError, match="is truncated or not a tar.gz archive"):
+    with pytest.raises(DataError, match="is truncated or not a tar.gz archive"):
         readers.read_cifar_batches(archive)
 
 
@@ -122,7 +123,7 @@ def test_read_cifar_batches_ignores_links_in_an_archive(batches, tmp_path):
             link = tarfile.TarInfo("cifar-10-batches-py/data_batch_4")
             link.type, link.linkname = tarfile.SYMTYPE, target
             tar.addfile(link)
-        with pytest.raises(readers.DataError, match="lacks data_batch_4"):
+        with pytest.raises(DataError, match="lacks data_batch_4"):
             readers.read_cifar_batches(archive)
 
 
@@ -130,7 +131,7 @@ def test_read_cifar_batches_refuses_labels_that_hold_themselves(batches):
     labels = []
     labels += [labels, labels]
     (batches / "test_batch").write_bytes(pickle.dumps({b"data": np.zeros((2, 3072), "uint8"), b"labels": labels}))
-    with pytest.raises(readers.DataError, match="labels that are not integers"):
+    with pytest.raises(DataError, match="labels that are not integers"):
         readers.read_cifar_batches(batches)
 
 
@@ -139,15 +140,15 @@ def test_read_cifar_batches_refuses_labels_that_hold_themselves(batches):
 )
 def test_read_idx_names_broken_files(tmp_path, content):
     (tmp_path / "t10k").write_bytes(content)
-    with pytest.raises(readers.DataError, match="t10k is not a readable idx file"):
+    with pytest.raises(DataError, match="t10k is not a readable idx file"):
         readers.read_idx(tmp_path / "t10k")
 
 
 def test_read_npz_refuses_objects(tmp_path):
     np.savez(tmp_path / "mnist.npz", x_train=np.array([Malicious("no")], dtype=object))
-    with pytest.raises(readers.DataError, match=r"mnist\.npz is not a readable"):
+    with pytest.raises(DataError, match=r"mnist\.npz is not a readable"):
         readers.read_npz(tmp_path / "mnist.npz", ["x_train"])
-    with pytest.raises(readers.DataError, match="y_train"):
+    with pytest.raises(DataError, match="y_train"):
         readers.read_npz(tmp_path / "mnist.npz", ["y_train"])
 
 
@@ -173,7 +174,7 @@ def test_read_cifar_batches_does_not_unpack_gigabytes(tmp_path, monkeypatch):
         tar.addfile(member, io.BytesIO(bytes(member.size)))
 
     def read():
-        with pytest.raises(readers.DataError, match="unpacks to more than 5,000,000 bytes"):
+        with pytest.raises(DataError, match="unpacks to more than 5,000,000 bytes"):
             readers.read_cifar_batches(archive)
 
     assert archive.stat().st_size < 100_000
@@ -186,7 +187,7 @@ def test_read_idx_does_not_unpack_gigabytes(tmp_path, monkeypatch):
     path.write_bytes(gzip.compress(b"\0\0\x08\x01" + struct.pack(">I", 60_000_000) + bytes(60_000_000)))
 
     def read():
-        with pytest.raises(readers.DataError, match="unpacks to more than 5,000,000 bytes"):
+        with pytest.raises(DataError, match="unpacks to more than 5,000,000 bytes"):
             readers.read_idx(path)
 
     assert peak_memory(read) < 20_000_000
@@ -197,7 +198,7 @@ def test_read_npz_does_not_unpack_gigabytes(tmp_path, monkeypatch):
     np.savez_compressed(tmp_path / "mnist.npz", x_train=np.zeros(60_000_000, "uint8"))
 
     def read():
-        with pytest.raises(readers.DataError, match="unpacks to more than 5,000,000 bytes"):
+        with pytest.raises(DataError, match="unpacks to more than 5,000,000 bytes"):
             readers.read_npz(tmp_path / "mnist.npz", ["x_train"])
 
     assert peak_memory(read) < 5_000_000
@@ -208,7 +209,7 @@ def test_read_cifar_batches_checks_the_memo_index(batches):
     (batches / "test_batch").write_bytes(b"\x80\x02]r" + struct.pack("<I", 1 << 27) + b".")
 
     def read():
-        with pytest.raises(readers.DataError, match="test_batch is not a readable.*invalid memo index"):
+        with pytest.raises(DataError, match="test_batch is not a readable.*invalid memo index"):
             readers.read_cifar_batches(batches)
 
     assert memory_growth(read) < 100_000_000

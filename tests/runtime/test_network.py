@@ -11,8 +11,8 @@ import threading
 import pytest
 
 from dlkit import doctor
+from dlkit.data.dataset import DataError
 from dlkit.data.download import Download, fetch
-from dlkit.data.readers import DataError
 from dlkit.runtime import network
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
