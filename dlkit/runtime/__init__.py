@@ -1,7 +1,7 @@
 """The start of a lesson or a command: TensorFlow without log output, seeds, the device, its dtype policy, the tier."""
 
 from dlkit.runtime.console import progress, suppress_native_stderr
-from dlkit.runtime.device import configure_device, is_out_of_memory
+from dlkit.runtime.device import configure_device, exact, is_out_of_memory
 from dlkit.runtime.shell import dlkit_command
 from dlkit.runtime.startup import TIERS, Runtime, setup, versions
 from dlkit.runtime.workers import strategy, worker
@@ -11,6 +11,7 @@ __all__ = [
     "Runtime",
     "configure_device",
     "dlkit_command",
+    "exact",
     "is_out_of_memory",
     "progress",
     "setup",

@@ -9,7 +9,7 @@ import warnings
 from dataclasses import dataclass
 
 from dlkit.runtime.console import is_interactive, suppress_native_stderr
-from dlkit.runtime.device import configure_device
+from dlkit.runtime.device import configure_device, use_precision
 
 TIERS = ("lesson", "full")
 IGNORED_WARNINGS = (  # beginnings of warnings that ask for nothing that a learner should do
@@ -32,8 +32,9 @@ class Runtime:
         tier: String, "lesson" (a cell takes less than a minute on two processor cores) or "full" (a GPU, the real
             size).
         device: String, "GPU: NAME" or "CPU".
-        precision: String, the recommended dtype policy for this device, such as "mixed_bfloat16". `setup` does not
-            activate it: pass it to a model builder that takes `precision`.
+        precision: String, the recommended dtype policy for this device, such as "mixed_bfloat16". On a GPU `setup`
+            activates it. On a processor it pays for some networks only: pass it to a model builder that takes
+            `precision`.
         seed: Integer, the seed of NumPy, Python and Keras.
     """
 
@@ -60,23 +61,29 @@ class Runtime:
         return {"lesson": lesson, "full": full}[self.tier]
 
 
-def setup(seed=0):
+def setup(seed=0, *, exact=False):
     """Imports TensorFlow without its log output, sets every seed, and prints one line about versions and device.
 
-    Call it first in a notebook or program, before anything imports Keras. Afterwards images are channels last and
-    numbers are float32, whatever keras.json says; `runtime.configure_device` lists what else is set. While TensorFlow
-    starts, a notebook or terminal says so.
+    Call it first in a notebook or program, before anything imports Keras. Afterwards images are channels last,
+    whatever keras.json says, and numbers are float32, on a GPU with layers in mixed precision and with TensorFloat-32;
+    `runtime.configure_device` lists what else is set. While TensorFlow starts, a notebook or terminal says so.
 
     Args:
         seed: Integer, the seed of Python's, NumPy's and Keras's random numbers, default 0. On the CPU of one machine
             the same seed gives the same numbers to the last bit; another processor or a GPU rounds differently.
+        exact: Boolean, default False. True computes in float32 without TensorFloat-32 on a GPU too, for a lesson that
+            compares results to the last digits everywhere; `runtime.exact` does so for one block.
 
     Returns:
         A `Runtime`.
 
     Raises:
-        ValueError: If the environment variable DLKIT_TIER is neither "lesson" nor "full".
+        ValueError: If the seed is not an integer from 0 to 2**32 - 1, the environment variable DLKIT_TIER is neither
+            "lesson" nor "full", or DLKIT_PRECISION is no dtype policy.
     """
+    from dlkit.validation import check_seed  # it needs NumPy, which `dlkit doctor` must do without
+
+    check_seed(seed)
     tier = os.environ.get("DLKIT_TIER")
     if tier is not None and tier not in TIERS:
         raise ValueError(f'Expected DLKIT_TIER to be "lesson" or "full". Received: "{tier}". Correct or unset it.')
@@ -89,6 +96,8 @@ def setup(seed=0):
         device, precision = configure_device()
     keras.config.set_image_data_format("channels_last")
     keras.config.set_floatx("float32")
+    mixed = device.startswith("GPU") or "DLKIT_PRECISION" in os.environ
+    use_precision(precision if mixed and not exact else "float32", tensor_float_32=not exact)
     for message in IGNORED_WARNINGS:
         warnings.filterwarnings("ignore", message=message)
     keras.utils.set_random_seed(seed)
