@@ -44,7 +44,7 @@ notebook-test: .venv/ready  ## only the lessons and the solutions that train: ma
 timing-test: .venv/ready  ## the notebooks with claims about time, one after another; needs an otherwise idle machine
 	$(BIN)/python -m tools.fork_kernels $(BIN)/python $(NBVAL) $$($(BIN)/python -m tools.choose timing)
 
-test-all: .venv/ready  ## everything, in hours: also damaged files, killed trainings, each cell twice, JupyterLab, all solutions
+test-all: .venv/ready  ## everything, in hours: also killed trainings, each cell twice, JupyterLab, all solutions
 	$(BIN)/python -m pytest -m "slow or not slow" -rsxX
 	$(BIN)/python $(NBVAL) notebooks
 

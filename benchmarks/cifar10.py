@@ -19,6 +19,7 @@ import time
 import keras
 import numpy as np
 from keras import layers
+from sklearn.metrics import accuracy_score
 
 from benchmarks import harness
 from dlkit import data, evaluate, runtime, training, transfer
@@ -75,11 +76,11 @@ class Trainings:
         precision = runtime.configure_device()[1]
         model = recipe.build(self.images.shape[1:], len(self.dataset.class_names), steps, precision)
         recipe.prepare(model, self.images)
-        options = recipe.with_options(epochs=epochs).pipeline_options(seed)
-        train_ds = data.pipeline(self.images, self.labels, training=True, **options)
+        options = {"batch_size": recipe.batch_size, "augment": recipe.with_options(epochs=epochs).active_augment()}
+        train_ds = data.pipeline(self.images, self.labels, training=True, seed=seed, **options)
         model.fit(train_ds, epochs=epochs, verbose=0, shuffle=False)
         probs = evaluate.predict_probs(model, self.test_images, flip_tta=recipe.flip_tta)
-        result = time.perf_counter() - start, evaluate.accuracy(self.test_labels, probs)
+        result = time.perf_counter() - start, accuracy_score(self.test_labels, probs.argmax(axis=1))
         start = time.perf_counter()
         model.fit(train_ds.take(50), verbose=0, shuffle=False)  # measures an epoch alone; not part of the result
         self.epoch_seconds = (time.perf_counter() - start) * len(train_ds) / min(50, len(train_ds))
@@ -112,7 +113,8 @@ class Trainings:
         schedule = training.OneCycle(0.02, epochs * -(-PRETRAINED_COUNT // batch_size))
         head.compile(keras.optimizers.Adam(schedule), loss, steps_per_execution=10)
         head.fit(train, self.labels[:PRETRAINED_COUNT], batch_size=batch_size, epochs=epochs, verbose=0)
-        return time.perf_counter() - start, evaluate.accuracy(self.test_labels, evaluate.predict_probs(head, test))
+        predicted = evaluate.predict_probs(head, test).argmax(axis=1)
+        return time.perf_counter() - start, accuracy_score(self.test_labels, predicted)
 
 
 def run(rounds=3):

@@ -1,4 +1,4 @@
-"""Verdicts that are drawn as boxes in Jupyter and printed as plain text everywhere else."""
+"""What Jupyter draws and a terminal prints: verdicts in boxes, and tables."""
 
 from __future__ import annotations
 
@@ -12,12 +12,8 @@ _COLORS = {"good": "#009E73", "bad": "#C0392B", "open": "#7F7F7F"}
 class Box:
     """A verdict that Jupyter draws as a box and a terminal prints as text.
 
-    Args:
-        kind: String, "good" (green), "bad" (red) or "open" (gray).
-        verdict: String, the verdict in words, such as "✓ Holds:". It comes first, also for a screen reader.
-        text: String, the sentence that is judged.
-        detail: String, a second line in smaller type, such as the measured value; default "", no second line.
-        plain: String, the complete box as plain text.
+    `kind` is "good" (green), "bad" (red) or "open" (gray). The box says the verdict in words, such as "✓ Holds:", then
+    the sentence that is judged, and in smaller type a detail, such as the measured value. `plain` is all of it as text.
     """
 
     def __init__(self, kind, verdict, text, detail="", *, plain):
@@ -38,7 +34,7 @@ class Box:
 
     def show(self):
         """Displays the box in a notebook and prints its text elsewhere."""
-        if _in_notebook():
+        if "ipykernel" in sys.modules:
             from IPython.display import display
 
             display(self)
@@ -46,10 +42,8 @@ class Box:
             print(self.plain)
 
 
-def _in_notebook():
-    """Whether this process is a Jupyter kernel. IPython is imported only where ipykernel is loaded already."""
-    if "ipykernel" not in sys.modules:
-        return False
-    from IPython import get_ipython
-
-    return hasattr(get_ipython(), "kernel")
+def html_table(rows, cell="<td>{}</td>"):
+    """The HTML of a table; its rows are sequences of strings, of which the first are the titles of the columns."""
+    head, *body = [[html.escape(text) for text in row] for row in rows]
+    lines = ["".join(f"<th>{text}</th>" for text in head), *("".join(map(cell.format, row)) for row in body)]
+    return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"

@@ -17,20 +17,10 @@ class Claim(Box):
     and, where claims are enforced, raises an error when the sentence does not hold.
 
     Args:
-        sentence: String, a complete sentence, such as "The network classifies at least 95% of unseen digits correctly".
-        value: Float, the measured number, in the unit of the bound. True and False count as 1 and 0.
-        at_least: Float, the smallest value for which the sentence is true, or None (the default). Exactly one of the
-            three bounds is needed.
-        at_most: Float, the largest value for which the sentence is true, or None (the default).
-        between: Tuple of two floats (smallest, largest), both included, or None (the default).
-        timing: Boolean, whether the value depends on the speed of this machine at this moment, default False.
+        sentence, value, at_least, at_most, between: As for `claim`.
 
     Attributes:
         holds: Boolean, whether the value is within the bound. It is False when the value is NaN.
-        timing: Boolean, as given.
-
-    Raises:
-        ValueError: If not exactly one of the three bounds is given, since a claim without a bound cannot fail.
 
     Example:
         >>> Claim("Two and two is five", 2 + 2, between=(5, 5))
@@ -38,20 +28,21 @@ class Claim(Box):
             measured 4 (exactly 5)
     """
 
-    def __init__(self, sentence, value, *, at_least=None, at_most=None, between=None, timing=False):
-        bounds = {"at_least": at_least, "at_most": at_most, "between": between}
-        given = [name for name, bound in bounds.items() if bound is not None]
+    def __init__(self, sentence, value, *, at_least=None, at_most=None, between=None):
+        bounds = {"at least": at_least, "at most": at_most, "between": between}
+        given = {name: bound for name, bound in bounds.items() if bound is not None}
         if len(given) != 1:
-            raise ValueError(f"Expected one of at_least, at_most or between. Received: {given or 'none of them'}.")
-        low, high = between if between is not None else (at_least, at_most)
+            received = ", ".join(given) or "none of them"
+            raise ValueError(f"Expected one of at_least, at_most or between. Received: {received}.")
+        low, high = (at_least, at_most) if between is None else between
         value = float(value)
+        self.holds = value == value and (low is None or value >= low) and (high is None or value <= high)
         if between is None:
-            bound = f"{given[0].replace('_', ' ')} {bounds[given[0]]:g}"
+            [(name, bound)] = given.items()
+            bound = f"{name} {bound:g}"
         else:
             bound = f"between {low:g} and {high:g}" if low != high else f"exactly {low:g}"
         measured = f"measured {value:.4g} ({bound})"
-        self.timing = timing
-        self.holds = value == value and (low is None or value >= low) and (high is None or value <= high)
         sign, kind, verdict = ("✓", "good", "✓ Holds:") if self.holds else ("✗", "bad", "✗ Does not hold:")
         super().__init__(kind, verdict, sentence, measured, plain=f"{sign} {sentence}\n    {measured}")
 
@@ -82,17 +73,12 @@ def claim(sentence, value, *, at_least=None, at_most=None, between=None, timing=
         ✓ Two and two is four
             measured 4 (exactly 4)
     """
-    result = Claim(sentence, value, at_least=at_least, at_most=at_most, between=between, timing=timing)
+    result = Claim(sentence, value, at_least=at_least, at_most=at_most, between=between)
     if not result.holds:
-        if _is_enforced(timing):
+        strict = os.environ.get("DLKIT_STRICT", "0") not in ("", "0")
+        if strict and not (timing and os.environ.get("DLKIT_TIMING") == "report"):
             raise AssertionError(result.plain)
         hint = TIMING_HINT if timing else SETTINGS_HINT
         result.detail += f". {hint}"
         result.plain += f"\n    {hint}"
     result.show()
-
-
-def _is_enforced(timing):
-    """Whether a claim that does not hold raises an error."""
-    strict = os.environ.get("DLKIT_STRICT", "0") not in ("", "0")
-    return strict and not (timing and os.environ.get("DLKIT_TIMING") == "report")

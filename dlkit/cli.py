@@ -30,16 +30,32 @@ def main(arguments=None):
     try:
         options = _parser(arguments[:1]).parse_args(arguments)
         return options.run(options) or 0
-    except ImportError as error:
-        print(f"✗ {error}. `dlkit doctor` says what is missing and how to install it.", file=sys.stderr)
-        return 1
-    except (ValueError, OSError) as error:  # a DataError is a ValueError
-        print(f"✗ {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         resume = " What was finished is saved; the same command resumes from there."
         print(f"\nStopped.{resume if arguments[:1] == ['train'] else ''}", file=sys.stderr)
         return 130
+    except Exception as error:
+        if not (message := _explain(error)):
+            raise
+        print(f"✗ {message}", file=sys.stderr)
+        return 1
+
+
+def _explain(error):
+    """One line about an error, or None for a mistake in this program."""
+    if isinstance(error, ImportError):
+        return f"{error}. `dlkit doctor` says what is missing and how to install it."
+    if isinstance(error, (ValueError, OSError)):  # a DataError is a ValueError
+        return str(error)
+    from dlkit import runtime
+
+    if runtime.is_out_of_memory(error):
+        return "Memory ran out. Close other programs, or pass a smaller --image-size with --data."
+    if "tensorflow" in sys.modules and isinstance(error, sys.modules["tensorflow"].errors.OpError):
+        # What failed stands before the name of the node; the lines above say where it was defined.
+        lines = error.message.split("[[")[0].strip().splitlines() or [type(error).__name__]
+        return f"TensorFlow stopped: {lines[-1]}"
+    return None
 
 
 def _parser(chosen):
@@ -93,6 +109,13 @@ def _train_options(command):
     command.add_argument("recipe", nargs="?", help="name of a recipe; without it, the recipes are listed")
     command.add_argument("--data", metavar="DIR", help="folder with train/<class>/* and test/<class>/*")
     command.add_argument("--image-size", type=int, metavar="N", help="resize the images to N x N pixels")
+    command.add_argument(
+        "--no-flip",
+        dest="flip",
+        action="store_false",
+        default=None,
+        help="do not mirror images at random, as most recipes do: for letters, signs, hands, where sides matter",
+    )
     command.add_argument("--skip-broken", action="store_true", help="leave out files that cannot be read as images")
     command.add_argument("--out", metavar="RUN", help="run folder for results and checkpoints")
     command.add_argument(
@@ -125,7 +148,7 @@ def _data_list(options):
 def _data_fetch(options):
     from dlkit.data import loading
 
-    print(f"✓ {loading.fetch(options.name)} is there, and its checksum is correct.")
+    print(f"✓ {loading.fetch(options.name)} is there and verified.")
 
 
 def _data_verify(options):
@@ -136,7 +159,10 @@ def _data_verify(options):
         print(f"✓ {data.load(name, real=True)}")
 
 
-def _train(options):
+def _check_train(options):
+    """Reports a mistake before TensorFlow is imported, which takes seconds."""
+    from dlkit import validation
+
     if options.recipe and not options.out:
         raise ValueError("Expected a run folder for the results: --out RUN. Received: none.")
     if options.data and not Path(options.data).is_dir():
@@ -146,11 +172,19 @@ def _train(options):
         )
     if options.skip_broken and not options.data:
         raise ValueError("Expected --skip-broken only with a folder of images: name it with --data. Received: none.")
+    validation.check_seed(options.seed)
+    for name in ("epochs", "image_size"):
+        if (value := getattr(options, name)) is not None:
+            validation.check_integer(name, value)
     if options.weights not in (None, "imagenet", "none") and not Path(options.weights).is_file():
         raise ValueError(
             f"Expected --weights to be imagenet, none or a weights file. Received: {options.weights}, which is not a "
             "file."
         )
+
+
+def _train(options):
+    _check_train(options)
     recipes = _import_recipes()
     if not options.recipe:
         for name, recipe in recipes.RECIPES.items():
@@ -166,17 +200,25 @@ def _train(options):
         image_size=options.image_size,
         unfreeze=options.unfreeze,
         weights=options.weights,
+        flip=options.flip,
         seed=options.seed,
         verbose=1 if sys.stdout.isatty() else 2,
     )
     if metrics is None:
         print("✓ this worker has finished; results, figures and model are in the run folder of worker 0.")
         return
-    low, high = metrics["accuracy_interval_95"]
+    (low, high), (name, fraction) = metrics["accuracy_interval_95"], metrics["largest_class"]
+    mark = "✓ test" if low > fraction else "Test"
     print(
-        f"✓ test accuracy {metrics['accuracy']:.4f} (95% interval {low:.3f} to {high:.3f}), "
-        f"{metrics['seconds']:.0f} s of training. Results, figures and model: {options.out}"
+        f"{mark} accuracy {metrics['accuracy']:.4f} (95% interval {low:.3f} to {high:.3f}; always answering "
+        f'"{name}" would reach {fraction:.3f}), {metrics["seconds"]:.0f} s of training. '
+        f"Results, figures and model: {options.out}"
     )
+    if low <= fraction:
+        print(
+            "That is not clearly better than always giving the same answer. Look at the images; pass --no-flip if left "
+            "and right matter; or train longer."
+        )
 
 
 def _import_recipes():

@@ -11,6 +11,7 @@ import importlib
 import os
 import shutil
 import sys
+import urllib.request
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,36 +21,18 @@ from dlkit.runtime import keras_json, network, shell
 
 SIGNS = {"ok": "✓", "note": "–", "problem": "✗"}
 OLDEST, NEWEST = (3, 11, 5), (3, 13)  # Python, as in pyproject.toml
-# Package: the module that it is imported as.
-PACKAGES = {
-    "numpy": "numpy",
-    "pillow": "PIL",
-    "scikit-learn": "sklearn",
-    "scipy": "scipy",
-    "tensorflow": "tensorflow",
-    "keras": "keras",
-    "keras-hub": "keras_hub",
-    "keras-tuner": "keras_tuner",
-    "tokenizers": "tokenizers",
-    "matplotlib": "matplotlib",
-    "psutil": "psutil",
-    "tensorboard": "tensorboard",
-    "jupyterlab": "jupyterlab",
-}
-NEEDED = ("numpy", "pillow", "scikit-learn", "tensorflow", "keras")  # by nearly every module of dlkit
-FOR_LESSONS = ("scipy", "keras-hub", "keras-tuner", "tokenizers", "tensorboard", "jupyterlab")
+NEEDED = ("numpy", "pillow", "tqdm", "scipy", "scikit-learn", "tensorflow", "keras")  # by nearly every module of dlkit
+FOR_LESSONS = ("keras-hub", "keras-tuner", "tokenizers", "tensorboard", "jupyterlab")
+PACKAGES = (*NEEDED, "matplotlib", "psutil", *FOR_LESSONS)
+MODULES = {"pillow": "PIL", "scikit-learn": "sklearn"}  # that are imported under another name
 NEED_KERAS = ("tensorflow", "keras", "keras-hub", "keras-tuner")  # TensorFlow imports Keras
-WEIGHTS = {"MobileNet": "mobilenet", "ResNet50": "resnet50"}
+BACKBONES = ("mobilenet", "resnet50")
 URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"  # requested to test the network
 TIMEOUT = 5  # seconds
 
 
 def main():
-    """Prints one row for each subject that is examined.
-
-    Returns:
-        Integer, the exit status: 0 without a problem, 1 with at least one.
-    """
+    """Prints one row for each subject that is examined. Returns the exit status, 1 when there is a problem, else 0."""
     problems = 0
     for status, subject, text in report():
         print(f"{SIGNS[status]} {subject:16} {text}", flush=True)
@@ -60,9 +43,8 @@ def main():
 def report():
     """Examines Python, disk, memory, settings, packages, device, data, weights and network, one after the other.
 
-    Yields:
-        Tuples (status, subject, text) of strings. The status is "ok", "note" (it works and could be better) or
-        "problem". The text of the latter two holds "→" and the command or step that fixes it, or "nothing to do".
+    Yields tuples (status, subject, text) of strings. The status is "ok", "note" (it works and could be better) or
+    "problem". The text of the latter two holds "→" and the command or step that fixes it, or "nothing to do".
     """
     yield from _python()
     yield _disk()
@@ -90,10 +72,9 @@ def _python():
         command = "py -3.12 -m venv .venv" if sys.platform == "win32" else "make lab PYTHON=python3.12"
         oldest, newest = (".".join(map(str, version)) for version in (OLDEST, NEWEST))
         yield "problem", "Python", f"{text}, dlkit needs {oldest} to {newest} → {command}"
-    if (folder := shell.project_folder()) is None:
-        return
-    python = folder / ".venv" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    if python.exists() and Path(sys.executable or "").absolute().parent != python.absolute().parent:
+    folder = shell.project_folder()
+    python = folder and folder / ".venv" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    if python and python.exists() and Path(sys.executable or "").absolute().parent != python.absolute().parent:
         command = shell.join_command(str(python), "-m", "dlkit", "doctor")
         yield "note", "environment", f"this Python is not the one in the project's .venv → {command}"
 
@@ -107,12 +88,12 @@ def _package(name, broken):
             return "note", name, f"not installed, and only the lessons need it → {_install_command(name)}"
         return "problem", name, f"not installed → {_install_command(name)}"
     with runtime.suppress_native_stderr():
-        error = _import_error(PACKAGES[name])
+        error = _import_error(MODULES.get(name, name.replace("-", "_")))
     if error is None:
         return "ok", name, found
-    settings = _keras_settings()
-    if name in NEED_KERAS and settings[0] == "problem":
-        fix = f"see {settings[1]} above"
+    status, subject, _ = _keras_settings()
+    if name in NEED_KERAS and status == "problem":
+        fix = f"see {subject} above"
     elif first := next((other for other in broken if other in NEEDED), None):
         fix = f"fix {first} first"
     elif isinstance(error, ModuleNotFoundError):
@@ -144,11 +125,11 @@ def _summarize(error):
 
 def _keras_settings():
     """KERAS_BACKEND and keras.json, which change Keras in every program of this user."""
-    if backend := keras_json.other_backend():
+    if (backend := os.environ.get("KERAS_BACKEND") or "tensorflow") != "tensorflow":
         text = f"it is {backend}, the lessons need tensorflow → {shell.unset_variable_command('KERAS_BACKEND')}"
         return "problem", "KERAS_BACKEND", text
     if problem := keras_json.find_problem():
-        path = keras_json.settings_path()
+        path = keras_json.keras_home() / "keras.json"
         return problem[0], "keras.json", f"{path} {problem[1]} → {shell.delete_file_command(path)}"
     return "ok", "keras.json", "TensorFlow, channels last, float32"
 
@@ -156,39 +137,29 @@ def _keras_settings():
 def _device():
     with runtime.suppress_native_stderr():
         device, precision = runtime.configure_device()
-    gpu, cores = device.startswith("GPU"), f"{os.cpu_count()} cores"
-    if gpu:
-        yield "ok", "device", f"{device}, {cores}"
+    found = f"{device}, {os.cpu_count()} cores"
+    if device.startswith("GPU"):
+        yield "ok", "device", found
     elif sys.platform == "linux":
         command = shell.pip_install_command("tensorflow[and-cuda]")
-        yield "note", "device", f"{device}, {cores}: nothing to do, except with an NVIDIA GPU → {command}"
+        yield "note", "device", f"{found}: nothing to do, except with an NVIDIA GPU → {command}"
     else:
-        advice = "; in WSL 2 it has" if sys.platform == "win32" else ""
-        yield "note", "device", f"{device}, {cores}: nothing to do, TensorFlow here has no GPU support{advice}"
-    slow = "float32: 16-bit arithmetic would not be faster on this hardware, nothing to do"
-    fast = precision != "float32"
-    yield ("ok", "mixed precision", precision) if fast else ("note", "mixed precision", slow)
+        yield "note", "device", f"{found}: nothing to do, TensorFlow has no GPU support here (on Windows: in WSL 2)"
+    if precision == "float32":
+        yield "note", "mixed precision", "16-bit arithmetic would not be faster on this hardware, nothing to do"
+    else:
+        yield "ok", "mixed precision", precision
 
 
 def _memory():
-    free = _free_memory()
-    if free is None:
+    if _import_error("psutil"):
         return "note", "memory", f"cannot be examined without psutil → {_install_command('psutil')}"
+    import psutil
+
+    free = psutil.virtual_memory().available / 2**30
     if free >= 3:
         return "ok", "memory", f"{free:.1f} GiB free"
     return "problem", "memory", f"{free:.1f} GiB free, CIFAR-10 needs 3 → close other programs or notebooks"
-
-
-def _free_memory():
-    """Memory that is available to programs in GiB, or None where it cannot be determined."""
-    if _import_error("psutil") is None:
-        import psutil
-
-        return psutil.virtual_memory().available / 2**30
-    if not (meminfo := Path("/proc/meminfo")).exists():  # not Linux
-        return None
-    lines = meminfo.read_text().splitlines()
-    return next((int(line.split()[1]) / 2**20 for line in lines if line.startswith("MemAvailable:")), None)
 
 
 def _disk():
@@ -202,10 +173,9 @@ def _disk():
 def _data():
     """Rows about data sets and ImageNet weights. They import dlkit's own modules, which need the packages above."""
     from dlkit import data, transfer
-    from dlkit.data import loading, locations
+    from dlkit.data import locations
     from dlkit.data.registry import REGISTRY
 
-    fetchable = loading.fetchable()
     try:
         locations.search_folders()
     except data.DataError as error:
@@ -218,18 +188,16 @@ def _data():
         else:
             instead = next((other for other in REGISTRY[name].fallback if data.locate(other)), None)
             used = f"; {instead} will be used instead" if instead else ""
-            command = f" → {runtime.dlkit_command('data', 'fetch', name)}" if name in fetchable else ""
-            yield "note", name, f"not found{used}{command}"
-    for label, name in WEIGHTS.items():
-        backbone = transfer.BACKBONES[name]
+            yield "note", name, f"not found{used} → {runtime.dlkit_command('data', 'fetch', name)}"
+    for backbone in map(transfer.BACKBONES.get, BACKBONES):
+        name = backbone.application
         if location := locations.find_weights(backbone.file):
-            yield "ok", label, f"ImageNet weights found, {location[0]}: {location[1].name}"
+            yield "ok", name, f"ImageNet weights found, {location[0]}: {location[1].name}"
             continue
         options = "".join(f", {key}={value!r}" for key, value in backbone.options.items())
-        command = shell.python_command(
-            "-c", f"import keras; keras.applications.{backbone.application}(include_top=False{options})"
-        )
-        yield "note", label, f"ImageNet weights not found, a stand-in will be trained ({backbone.file}) → {command}"
+        code = f"import keras; keras.applications.{name}(include_top=False{options})"
+        command = shell.python_command("-c", code)
+        yield "note", name, f"ImageNet weights not found, a stand-in will be trained ({backbone.file}) → {command}"
 
 
 def _network():
@@ -237,8 +205,9 @@ def _network():
         return "note", "network", f"not tried, DLKIT_OFFLINE is set → {shell.unset_variable_command('DLKIT_OFFLINE')}"
     host, proxy = urlsplit(URL).hostname, network.proxy_for(URL)
     route = f"{host} through the proxy {proxy}" if proxy else host
-    try:
-        network.open_url(URL, timeout=TIMEOUT, method="HEAD").close()
+    try:  # not urlopen, which remembers the proxy and the certificates of its first call
+        request = urllib.request.Request(URL, method="HEAD")
+        urllib.request.build_opener().open(request, timeout=TIMEOUT).close()
     except (OSError, http.client.HTTPException, ValueError) as error:  # urllib's errors are OSErrors
         command = shell.set_variable_command("DLKIT_OFFLINE", 1)
         text = f"{route} does not answer ({network.describe_error(error)}); the lessons work without it"

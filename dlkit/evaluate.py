@@ -1,60 +1,139 @@
-"""Evaluation of a model: probabilities, accuracy with a confidence interval, scores per class, worst mistakes."""
+"""Evaluation of a model: probabilities, the interval of an accuracy, worst mistakes, and texts that a model writes."""
 
 from __future__ import annotations
 
 import keras
 import numpy as np
-from sklearn import metrics
+from scipy.stats import binomtest
+from tqdm import tqdm
+
+from dlkit import validation
 
 
 def predict_probs(model, images, *, batch_size=500, flip_tta=False):
-    """Class probabilities of a model that returns logits.
+    """Class probabilities of a classifier.
 
     Args:
-        model: A `keras.Model` that returns logits of shape (batch, num_classes).
+        model: A `keras.Model` that returns logits of shape (batch, num_classes). A model that returns probabilities,
+            because it ends with a softmax, is taken as it is.
         images: Array of shape (count, ...), images or other inputs of the model, such as rows of tokens.
         batch_size: Integer, number of images in a batch, default 500.
-        flip_tta: Boolean, whether to use test-time augmentation, default False: the mean of the logits of each image
-            and of the horizontally flipped image. The images then have the shape (count, height, width, channels).
+        flip_tta: Boolean, whether to use test-time augmentation, default False: the mean of the outputs for each image
+            and for the horizontally flipped image. The images then have the shape (count, height, width, channels).
 
     Returns:
         float32 array of shape (count, num_classes). Each row sums to 1.
+
+    Raises:
+        ValueError: If the model does not return a logit for each class, or `check_inputs` refuses the images.
     """
-    logits = model.predict(images, batch_size=batch_size, verbose=0)
-    if flip_tta:
-        logits = (logits + model.predict(images[:, :, ::-1], batch_size=batch_size, verbose=0)) / 2
-    return keras.ops.convert_to_numpy(keras.ops.softmax(logits.astype("float32")))
+    images = check_inputs(model, images)
+    batch_size = validation.check_integer("batch_size", batch_size)
+    if flip_tta and len(images.shape) != 4:
+        raise ValueError(f"Expected images with rows and columns for flip_tta. Received: shape {tuple(images.shape)}.")
+    outputs = []
+    for start in tqdm(range(0, len(images), batch_size), desc="predicting", delay=1, disable=None):
+        batch = np.asarray(images[start : start + batch_size])
+        outputs.append(_predict_classes(model, batch))
+        if flip_tta:
+            outputs[-1] = (outputs[-1] + _predict_classes(model, batch[:, :, ::-1])) / 2
+    outputs = validation.check_finite("outputs of the model", np.concatenate(outputs))
+    return outputs if validation.are_probabilities(outputs) else keras.ops.convert_to_numpy(keras.ops.softmax(outputs))
 
 
-def accuracy(labels, probs):
-    """Accuracy: the fraction of rows whose most probable class is the label.
+def _predict_classes(model, batch):
+    outputs = model.predict_on_batch(batch)
+    shape = getattr(outputs, "shape", None)
+    is_sigmoid = getattr(model.layers[-1], "activation", None) is keras.activations.sigmoid
+    if shape is None or len(shape) != 2 or shape[1] < 2 or is_sigmoid:
+        received = f"outputs of shape {shape}{' after a sigmoid' if is_sigmoid else ''}"
+        raise ValueError(
+            f"Expected a model that returns a logit for each of two or more classes. Received: {received}. For two "
+            "classes and one sigmoid output, `p = model.predict(images)`, use `np.hstack([1 - p, p])`."
+        )
+    return outputs.astype("float32")
+
+
+def check_inputs(model, inputs, *, name="images"):
+    """Returns inputs as an array that fits a model in shape and in range, after a check that both are finite.
 
     Args:
-        labels: Integer array of shape (count,).
-        probs: Array of shape (count, num_classes), probabilities or logits.
+        model: A `keras.Model` with one input.
+        inputs: Array or list of shape (count, ...). Images that are decoded from disk stay where they are.
+        name: String, the name of the argument in messages.
 
     Returns:
-        Float between 0 and 1.
+        Array of the same shape.
 
-    Example:
-        >>> accuracy(np.array([0, 1]), np.array([[0.9, 0.1], [0.8, 0.2]]))
-        0.5
+    Raises:
+        ValueError: If the inputs are a pipeline, have another shape than the model takes, are not finite, are scaled
+            pixels for a model that scales pixels itself, or are tokens that the model does not know.
     """
-    return float(np.mean(np.argmax(probs, axis=1) == labels))
+    check_weights(model)
+    expected = getattr(model, "inputs", None)  # None for a subclass of keras.Model
+    if expected and len(expected) != 1:
+        raise ValueError(f"Expected a model with one input. Received: {model.name} with {len(expected)}.")
+    if not isinstance(inputs, list) and not hasattr(inputs, "shape"):
+        raise ValueError(
+            f"Expected {name} as an array. Received: {type(inputs).__name__}. Pass the array without labels, "
+            "since a pipeline that shuffles gives the outputs in another order than the labels."
+        )
+    shape = expected[0].shape[1:] if expected else np.shape(inputs)[1:]
+    inputs = validation.check_images(inputs, shape=shape, name=name)
+    if scales_pixels(model):
+        validation.check_raw_pixels(inputs, name=name)
+    sizes = [layer.input_dim for layer in model.layers if isinstance(layer, keras.layers.Embedding)]
+    if sizes and (np.min(inputs) < 0 or np.max(inputs) >= max(sizes)):
+        raise ValueError(
+            f"Expected {name} with tokens from 0 to {max(sizes) - 1}. Received: {np.min(inputs)} to {np.max(inputs)}."
+        )
+    for layer in model.layers:  # a PositionEmbedding of KerasHub
+        if inputs.shape[1] > getattr(layer, "sequence_length", np.inf):
+            raise ValueError(
+                f"Expected {name} of at most {layer.sequence_length} tokens, the max_length of {model.name}. "
+                f"Received: {inputs.shape[1]}."
+            )
+    return inputs
+
+
+def check_weights(model):
+    """Raises a ValueError if a weight of a model is NaN or infinite. Its outputs need not show it."""
+    for weight in model.weights:
+        if not np.isfinite(keras.ops.convert_to_numpy(weight).astype("float32")).all():
+            raise ValueError(
+                f"Expected a model with finite weights. Received: NaN or infinity in {weight.path}. Its training "
+                "diverged: look for NaN in the data, and train it again with a lower learning rate."
+            )
+
+
+def scales_pixels(model):
+    """Whether a model begins with a layer that scales pixels from 0 to 255, as the models of dlkit do."""
+    before = ("InputLayer", "Flatten", "Reshape", "Resizing", "CenterCrop", "Random")
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            return scales_pixels(layer)
+        if isinstance(layer, keras.layers.Rescaling):
+            return 0 < np.max(layer.scale) < 0.1  # such as 1/255; some models multiply by 255 instead
+        if isinstance(layer, keras.layers.Normalization) and layer.built:
+            mean = keras.ops.convert_to_numpy(layer.mean)
+            return mean.ndim > 2 and mean.max() > 1  # of images, not of the columns of a table
+        if not type(layer).__name__.startswith(before):
+            return False
+    return False
 
 
 def wilson_interval(accuracy, count):
     """Wilson's 95% confidence interval of an accuracy that was measured on independent examples.
 
     Args:
-        accuracy: Float between 0 and 1, the fraction of correct predictions.
+        accuracy: Float between 0 and 1, the fraction of correct predictions, exact or rounded to four digits.
         count: Integer, number of test examples.
 
     Returns:
         Tuple (low, high) of floats between 0 and 1.
 
     Raises:
-        ValueError: If `accuracy` is not between 0 and 1, or `count` is less than 1.
+        ValueError: If `count` is less than 1, or `accuracy` is not the fraction of a number of `count` examples.
 
     Example:
         >>> [round(bound, 3) for bound in wilson_interval(58 / 60, 60)]
@@ -63,66 +142,31 @@ def wilson_interval(accuracy, count):
     References:
         - [Wilson, 1927](https://doi.org/10.1080/01621459.1927.10502953)
     """
-    if count < 1 or not 0 <= accuracy <= 1:
-        raise ValueError(f"Expected an accuracy from 0 to 1 and count >= 1. Received: {accuracy} and {count}.")
-    z = 1.959964  # the 97.5% quantile of the standard normal distribution
-    center = (accuracy + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z / (1 + z**2 / count) * np.sqrt(accuracy * (1 - accuracy) / count + z**2 / (4 * count**2))
-    return float(center - half), float(center + half)
-
-
-def class_table(labels, probs, class_names):
-    """Table of precision, recall, F1 score and number of images of every class.
-
-    Args:
-        labels: Integer array of shape (count,).
-        probs: Array of shape (count, num_classes), probabilities or logits.
-        class_names: List of strings, the name of each class.
-
-    Returns:
-        String with a line for the head of the table and a line for each class.
-    """
-    columns = metrics.precision_recall_fscore_support(
-        labels, np.argmax(probs, axis=1), labels=range(len(class_names)), zero_division=0
-    )
-    width = max(map(len, class_names))
-    lines = [f"{'':{width}}  precision  recall     F1  images"]
-    for name, precision, recall, f1, count in zip(class_names, *columns, strict=True):
-        lines.append(f"{name:{width}}  {precision:9.2f}  {recall:6.2f}  {f1:5.2f}  {count:6d}")
-    return "\n".join(lines)
-
-
-def confusion_matrix(labels, probs):
-    """Confusion matrix: the number of examples for each pair of true class and predicted class.
-
-    Args:
-        labels: Integer array of shape (count,).
-        probs: Array of shape (count, num_classes), probabilities or logits.
-
-    Returns:
-        Integer array of shape (num_classes, num_classes). Rows are true classes, columns are predicted classes.
-
-    Example:
-        >>> confusion_matrix(np.array([0, 1]), np.array([[0.9, 0.1], [0.8, 0.2]])).tolist()
-        [[1, 0], [1, 0]]
-    """
-    return metrics.confusion_matrix(labels, np.argmax(probs, axis=1), labels=range(probs.shape[1]))
+    count = validation.check_integer("count", count)
+    correct = round(validation.check_number("accuracy", accuracy, at_least=0, at_most=1) * count)
+    if abs(correct / count - accuracy) > 5.01e-5:
+        raise ValueError(
+            f"Expected accuracy to be a fraction of {count} examples, such as {correct} / {count} = "
+            f"{correct / count:.4f}. Received: {accuracy}."
+        )
+    return tuple(map(float, binomtest(correct, count).proportion_ci(method="wilson")))
 
 
 def worst_mistakes(labels, probs, count):
     """Indices of the incorrect predictions with the highest probability.
 
     Args:
-        labels: Integer array of shape (count,).
-        probs: Array of shape (count, num_classes), probabilities.
+        labels: Integer array of shape (num_examples,).
+        probs: Array of shape (num_examples, num_classes), probabilities.
         count: Integer, largest number of indices to return.
 
     Returns:
         Integer array of shape (at most `count`,), in the order of decreasing probability.
     """
-    predicted = np.argmax(probs, axis=1)
-    wrong = np.flatnonzero(predicted != labels)
-    return wrong[np.argsort(-probs[wrong, predicted[wrong]], kind="stable")][:count]
+    probs = validation.check_probs(probs)
+    labels = validation.check_labels(labels, count=len(probs), num_classes=probs.shape[1])
+    wrong = np.flatnonzero(probs.argmax(axis=1) != labels)
+    return wrong[np.argsort(-probs[wrong].max(axis=1), kind="stable")][: validation.check_integer("count", count)]
 
 
 def sample_tokens(model, start, count, *, window, temperature=1.0, seed=0):
@@ -142,18 +186,22 @@ def sample_tokens(model, start, count, *, window, temperature=1.0, seed=0):
         List of integers: the tokens of `start` and the sampled tokens.
 
     Raises:
-        ValueError: If `start` is empty or `temperature` is not positive.
+        ValueError: If `start` is empty or holds a token that the model does not know, the model does not take `window`
+            tokens, or an argument is out of range.
     """
     if len(start) == 0:
         raise ValueError("Expected at least one token to start from. Received: none.")
-    if temperature <= 0:
-        raise ValueError(f"Expected a temperature above 0. Received: {temperature}.")
-    rng, tokens = np.random.default_rng(seed), [int(token) for token in start]
-    for _ in range(count):
-        context = np.zeros((1, window), "int32")
+    tokens = validation.check_labels(start, num_classes=model.output_shape[-1], name="start").tolist()
+    window = validation.check_integer("window", window)
+    check_inputs(model, np.zeros((1, window), "int32"), name="window")
+    temperature = validation.check_number("temperature", temperature, above=0)
+    rng = np.random.default_rng(validation.check_seed(seed))
+    for _ in range(validation.check_integer("count", count)):
         recent = tokens[-window:]
-        context[0, : len(recent)] = recent
-        logits = model.predict_on_batch(context)[0, len(recent) - 1].astype("float64") / temperature
-        probs = np.exp(logits - logits.max())
+        context = np.array([recent + [0] * (window - len(recent))], "int32")
+        logits = model.predict_on_batch(context)[0, len(recent) - 1].astype("float64")
+        if validation.are_probabilities(logits):
+            logits = np.log(np.maximum(logits, 1e-30))
+        probs = np.exp((logits - logits.max()) / temperature)
         tokens.append(int(rng.choice(len(probs), p=probs / probs.sum())))
     return tokens

@@ -5,16 +5,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import tempfile
 import time
 import warnings
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
+from keras import layers
 
-from dlkit import runtime
+from dlkit import evaluate, runtime, validation
 
 QUANTIZATIONS = ("float32", "dynamic", "int8")
 
@@ -22,14 +26,15 @@ QUANTIZATIONS = ("float32", "dynamic", "int8")
 def to_litert(model, path, *, quantization="float32", calibration=None):
     """Writes a model as a LiteRT file, which runs on phones and small computers.
 
-    The file is written under another name and then renamed, so that a file with that name is always complete.
+    The file is written under another name, opened, and then renamed, so that a file with that name is complete. A model
+    in mixed precision is exported in float32, the precision of its weights.
 
     Args:
         model: A built `keras.Model` with one input and one output.
         path: String or path of the file; it ends in `.tflite`.
         quantization: String. "float32" (the default) exports the model unchanged. "dynamic" stores the weights as 8-bit
             integers and computes in floating point where necessary. "int8" uses 8-bit integers everywhere, for inputs
-            and outputs too.
+            and outputs too; it is for models of pixels or other real numbers, without recurrent layers.
         calibration: Array of shape (count, ...), needed for "int8" only: about a hundred typical inputs. The range of
             values of every layer is measured on them.
 
@@ -37,21 +42,62 @@ def to_litert(model, path, *, quantization="float32", calibration=None):
         Path of the file.
 
     Raises:
-        ValueError: If `quantization` is unknown, or it is "int8" and `calibration` is missing or does not have the
-            shape of the inputs.
+        ValueError: If `quantization` is unknown, it is "int8" and does not fit the model, or `calibration` is missing
+            or refused by `evaluate.check_inputs`, or a weight of the model is not finite.
+        FileNotFoundError: If the folder of the file does not exist.
     """
+    path = Path(path)
     if quantization not in QUANTIZATIONS:
         raise ValueError(f"Expected quantization to be one of {', '.join(QUANTIZATIONS)}. Received: {quantization!r}.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"Expected the folder {path.parent} to exist. Make it, or choose another path.")
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise ValueError(f"Expected one input and one output. Received: {model.input_shape} and {model.output_shape}.")
+    evaluate.check_weights(model)
     if quantization == "int8":
-        expected, received = tuple(model.input_shape[1:]), np.shape(calibration)[1:]
-        if calibration is None or len(calibration) == 0 or received != expected:
-            raise ValueError(
-                "Quantization int8 needs calibration. Expected typical inputs of shape "
-                f"(count, {', '.join(map(str, expected))}). "
-                f"Received: {None if calibration is None else np.shape(calibration)}."
-            )
+        calibration = _check_calibration(model, calibration)
+    part = path.with_name(f"{path.name}.part")
+    try:
+        part.write_bytes(_convert(_in_float32(model), quantization, calibration))
+        file = LiteRT(part)
+        if quantization == "int8":
+            validation.check_finite("outputs of the exported file", file(calibration[:1]))
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def _check_calibration(model, calibration):
+    if calibration is None:
+        raise ValueError("Quantization int8 needs calibration, about a hundred typical inputs. Received: None.")
+    # TensorFlow 2.21 quantizes the masks of attention badly, and does not finish with a recurrent layer.
+    recurrent = [layer.name for layer in model.layers if isinstance(layer, (layers.RNN, layers.Bidirectional))]
+    if recurrent or "int" in model.inputs[0].dtype:
+        raise ValueError(
+            "Expected a model of pixels or other real numbers without recurrent layers for int8. Received: "
+            f'{model.inputs[0].dtype} inputs and the recurrent layers {recurrent}. Choose "dynamic".'
+        )
+    return evaluate.check_inputs(model, calibration, name="calibration")
+
+
+def _in_float32(model):
+    """The model itself, or a copy without 16-bit numbers, with which LiteRT cannot compute."""
+    if not any("float16" in layer.compute_dtype for layer in model.layers):
+        return model
+    config = keras.saving.serialize_keras_object(model)
+    config.pop("compile_config", None)
+    config = re.sub(r'"(mixed_)?b?float16"', '"float32"', json.dumps(config))
+    copy = keras.saving.deserialize_keras_object(json.loads(config))
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _convert(model, quantization, calibration):
+    spec = tf.TensorSpec((1, *model.inputs[0].shape[1:]), model.inputs[0].dtype)
     with tempfile.TemporaryDirectory() as folder, runtime.suppress_native_stderr():
-        model.export(folder, verbose=False)
+        # One input at a time, as `LiteRT` runs it: LiteRT has no recurrent layers for any number of inputs.
+        model.export(folder, verbose=False, input_signature=[spec])
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         if quantization != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -61,17 +107,13 @@ def to_litert(model, path, *, quantization="float32", calibration=None):
             converter.inference_input_type = converter.inference_output_type = tf.int8
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it warns of missing input statistics, which the calibration provides
-            content = converter.convert()
-    part = Path(f"{path}.part")
-    part.write_bytes(content)
-    os.replace(part, path)
-    return Path(path)
+            return converter.convert()
 
 
 class LiteRT:
     """Interpreter of a LiteRT file: called with the same inputs as the Keras model, it returns the same outputs.
 
-    If the inputs or outputs of the file are integers, the inputs are quantized and the outputs dequantized, with the
+    If the inputs or outputs of the file are quantized, the inputs are quantized and the outputs dequantized, with the
     scale and the zero point that the file holds.
 
     Args:
@@ -104,21 +146,20 @@ class LiteRT:
             float32 array of shape (count, ...), the outputs.
 
         Raises:
-            ValueError: If the inputs do not have the shape that the model takes.
+            ValueError: If the inputs do not have the shape that the model takes, or are not finite.
         """
-        inputs = np.asarray(inputs, "float32")
-        expected = tuple(self._input["shape"][1:])
-        if inputs.shape[1:] != expected:
-            raise ValueError(
-                f"Expected inputs of shape (count, {', '.join(map(str, expected))}). Received: {inputs.shape}."
-            )
+        shape = [None if size < 0 else size for size in self._input["shape_signature"][1:]]
+        inputs = np.asarray(validation.check_images(inputs, shape=shape, name="inputs"))
+        if None in shape:  # such as the number of tokens of a text
+            self.interpreter.resize_tensor_input(self._input["index"], (1, *inputs.shape[1:]))
+            self.interpreter.allocate_tensors()
         scale, zero_point = self._input["quantization"]
         if scale:
             limits = np.iinfo(self._input["dtype"])
-            inputs = np.clip(np.round(inputs / scale + zero_point), limits.min, limits.max).astype(self._input["dtype"])
+            inputs = np.clip(np.round(inputs / np.float32(scale) + zero_point), limits.min, limits.max)
+        outputs = np.concatenate([self._run(row[None]) for row in inputs.astype(self._input["dtype"])])
         scale, zero_point = self._output["quantization"]
-        outputs = np.concatenate([self._run(row[None]) for row in inputs]).astype("float32")
-        return (outputs - zero_point) * scale if scale else outputs
+        return (outputs.astype("float32") - zero_point) * scale if scale else outputs.astype("float32")
 
     def _run(self, row):
         self.interpreter.set_tensor(self._input["index"], row)
@@ -134,10 +175,13 @@ def file_size(path):
 
     Returns:
         Integer.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
     """
     path = Path(path)
     files = path.rglob("*") if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files if file.is_file())
+    return sum(file.stat().st_size for file in files if not file.is_dir())
 
 
 def measure_latency(predict, image, *, repeats=100):
@@ -153,7 +197,7 @@ def measure_latency(predict, image, *, repeats=100):
     """
     predict(image)
     seconds = []
-    for _ in range(repeats):
+    for _ in range(validation.check_integer("repeats", repeats)):
         start = time.perf_counter()
         predict(image)
         seconds.append(time.perf_counter() - start)

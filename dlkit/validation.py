@@ -64,8 +64,8 @@ def check_finite(name, array):
             received = part[tuple(first)]
             first = [first[0] + start, *first[1:]] if first else first
             raise ValueError(
-                f"Expected finite {name}. Received: {received} at position {first}. One NaN or infinity is enough to "
-                "spoil a training: find out where it comes from, or leave these examples out."
+                f"Expected finite {name}. Received: {received} at position {first}. One such value is enough to "
+                "spoil a training: find out where it comes from."
             )
     return array
 
@@ -108,13 +108,14 @@ def check_images(images, *, shape=None, name="images"):
 def check_raw_pixels(images, *, name="images"):
     """Returns images for a model that scales pixels from 0 to 255 itself. Raises a ValueError if they are scaled.
 
-    That is the case when pixels are below 0 or above 255, or when they are floats and none of them is above 1.
+    That is the case when pixels are below 0 or above 255, apart from rounding, or when they are floats and none of them
+    is above 1.
     """
     if images.dtype == np.uint8 or len(images) == 0:
         return images
     parts = [np.asarray(images[start : start + CHUNK]) for start in range(0, len(images), CHUNK)]
     low, high = min(part.min() for part in parts), max(part.max() for part in parts)
-    if low >= 0 and high <= 255 and not (_kind(images) == "f" and 0 < high <= 1):
+    if low > -0.5 and high < 255.5 and not (_kind(images) == "f" and 0 < high <= 1):
         return images
     advice = "Multiply them by 255" if low >= 0 and high <= 1 else "Give it the pixels as they were before any scaling"
     if high > 255 and _kind(images) in "ui":

@@ -7,14 +7,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dlkit.data import download as downloads
-from tests.faults import CONTENT, SHA256, FaultyHandler, FaultyServer
+from dlkit.data import builtin_texts, synthetic
+from dlkit.data.download import Download
+from tests.faults import SHA256, FaultyHandler, FaultyServer
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["DLKIT_STRICT"] = "1"  # claims are enforced in tests
 
 # Test files that take longest, by stem. They come first, so that at the end of a parallel run no process waits for one.
-LONGEST = ("test_train", "test_pretrained", "test_distributed", "test_jupyterlab", "test_fit", "test_mutate")
+LONGEST = (
+    "test_saved_files",
+    "test_train",
+    "test_pretrained",
+    "test_distributed",
+    "test_jupyterlab",
+    "test_fit",
+    "test_mutate",
+)
 
 
 def pytest_collection_modifyitems(config, items):
@@ -45,6 +54,21 @@ def no_data_env(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def keras_cache(no_data_env, tmp_path, monkeypatch):
+    """Keras's folder for data on a machine without data; Keras itself reads KERAS_HOME only when it is imported."""
+    monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(tmp_path / "keras"))
+    return tmp_path / "keras" / "datasets"
+
+
+@pytest.fixture
+def small_stand_ins(monkeypatch):
+    """Makes two stand-ins small, which take seconds and have tests of their own: other docstrings, few shapes."""
+    docstrings, shapes10 = builtin_texts.docstrings, synthetic.shapes10
+    monkeypatch.setattr(builtin_texts, "docstrings", lambda: docstrings(("keras_tuner", "nbformat")))
+    monkeypatch.setattr(synthetic, "shapes10", lambda count, **options: shapes10(count // 100, **options))
+
+
+@pytest.fixture
 def posix_shell(monkeypatch):
     """Makes the printed commands use the syntax of sh, whatever shell the tests were started from."""
     monkeypatch.setattr("dlkit.runtime.shell.kind", lambda: "sh")
@@ -69,8 +93,8 @@ def server():
     """A faulty web server on this machine, in a thread of this process.
 
     It serves one file, and the path of a request selects what goes wrong: `/good` serves the file, `/cut` closes the
-    connection early, `/stall` stops sending, `/busy` answers 503 twice, and so on (see `FaultyHandler`). `requests`
-    lists the paths that were requested.
+    connection early, `/stall` stops sending, `/busy` answers 503, and so on (see `FaultyHandler`). `requests` lists the
+    paths that were requested.
     """
     with FaultyServer(("127.0.0.1", 0), FaultyHandler) as server:
         server.requests, server.over = [], threading.Event()
@@ -81,15 +105,10 @@ def server():
 
 
 @pytest.fixture
-def download(server, monkeypatch):
-    """A function (*paths) that makes the `Download` of the file that the faulty server has under these paths.
-
-    Failed requests are repeated without a delay.
-    """
-    monkeypatch.setattr(downloads, "RETRY_DELAYS", (0, 0))
+def download(server):
+    """A function (*paths) that makes the `Download` of the file that the faulty server has under these paths."""
 
     def make(*paths):
-        urls = tuple(f"http://127.0.0.1:{server.server_port}{path}" for path in paths)
-        return downloads.Download("file.bin", SHA256, len(CONTENT), urls)
+        return Download("file.bin", SHA256, tuple(f"http://127.0.0.1:{server.server_port}{path}" for path in paths))
 
     return make

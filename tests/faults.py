@@ -12,8 +12,7 @@ import pytest
 
 CONTENT = bytes(range(256)) * 5000  # 1.28 MB, more than one block; what the faulty server serves
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
-BUSY = {"/busy": 503, "/too-many": 429}  # status codes of servers that will answer later
-BODIES = {"/wrong": CONTENT[:-1] + b"x", "/long": CONTENT + b"more", "/short": CONTENT[:-5000]}
+ERRORS = {"/missing": 404, "/busy": 503}
 
 
 class FaultyHandler(http.server.BaseHTTPRequestHandler):
@@ -21,27 +20,23 @@ class FaultyHandler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.requests.append(self.path)
-        times = self.server.requests.count(self.path)
-        if self.path == "/missing":
-            self.send_error(404)
-        elif self.path in BUSY and times < 3:
-            self.send_error(BUSY[self.path])
+        if self.path in ERRORS:
+            self.send_error(ERRORS[self.path])
         elif self.path == "/loop":
             self.send_response(302)
             self.send_header("Location", "/loop")
             self.end_headers()
         else:
-            body = BODIES.get(self.path, CONTENT)
             self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(CONTENT)))
             self.end_headers()
-            self.send_body(body, times)
+            self.send_body(CONTENT[:-1] + b"x" if self.path == "/wrong" else CONTENT)
 
-    def send_body(self, body, times):
+    def send_body(self, body):
         if self.path == "/stall":
             self.wfile.write(body[:700_000])
             self.server.over.wait(20)
-        elif self.path == "/cut" or (self.path == "/cut-once" and times == 1):
+        elif self.path == "/cut":
             self.wfile.write(body[:-5000])
         elif self.path == "/slow":
             for start in range(0, len(body), 64_000):

@@ -6,6 +6,7 @@ import sys
 
 import keras
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from dlkit import recipes
@@ -36,6 +37,9 @@ print("imported", *sorted({"tensorflow", "keras", "sklearn", "matplotlib"} & set
         (["predict", "no-such-run", "README.md"], 1, "no-such-run does not exist"),
         (["predict", "dlkit", "no-such-image.png"], 1, "no-such-image.png does not exist"),
         (["train", "digits-mlp"], 1, "--out RUN"),
+        (["train", "--help"], 0, "--no-flip"),
+        (["train", "digits-mlp", "--out", "run", "--seed", "-1"], 1, "seed to be an integer from 0"),
+        (["train", "digits-mlp", "--out", "run", "--epochs", "0"], 1, "epochs to be an integer of 1 or more"),
     ],
 )
 def test_help_and_mistyped_paths_import_no_tensorflow(arguments, status, message):
@@ -121,20 +125,82 @@ def test_data_list_and_verify(no_data_env, capsys):
     assert "The real cifar10 was not found" in capsys.readouterr().err
 
 
-def test_ctrl_c_says_that_the_command_resumes(monkeypatch, tmp_path, capsys):
-    def interrupt(*args, **kwargs):
-        raise KeyboardInterrupt
+def train_with(monkeypatch, tmp_path, function):
+    """Runs the command `train` with another function in place of `recipes.train`; returns the exit status."""
+    monkeypatch.setattr(recipes, "train", function)
+    return main(["train", "digits-mlp", "--out", str(tmp_path / "run")])
 
-    monkeypatch.setattr(recipes, "train", interrupt)
-    assert main(["train", "digits-mlp", "--out", str(tmp_path / "run")]) == 130
+
+def raises(error):
+    def train(*args, **kwargs):
+        raise error
+
+    return train
+
+
+GRAPH_ERROR = """Graph execution error:
+
+Detected at node Conv2D defined at (most recent call last):
+<stack traces unavailable>
+No algorithm worked!
+\t [[{{node Conv2D}}]] [Op:__inference_one_step_on_data_12]"""
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor"), "smaller --image-size"),
+        (MemoryError(), "✗ Memory ran out."),
+        (tf.errors.UnknownError(None, None, GRAPH_ERROR), "✗ TensorFlow stopped: No algorithm worked!\n"),
+        (tf.errors.UnknownError(None, None, ""), "✗ TensorFlow stopped: UnknownError\n"),
+    ],
+)
+def test_errors_of_tensorflow_are_reported_in_a_line(error, message, monkeypatch, tmp_path, capsys):
+    assert train_with(monkeypatch, tmp_path, raises(error)) == 1
+    found = capsys.readouterr().err
+    assert message in found
+    assert found.count("\n") == 1
+
+
+def test_errors_of_our_own_keep_their_traceback(monkeypatch, tmp_path):
+    with pytest.raises(KeyError):
+        train_with(monkeypatch, tmp_path, raises(KeyError("a bug")))
+
+
+@pytest.mark.parametrize(("accuracy", "low", "is_better"), [(0.52, 0.45, False), (0.75, 0.6, True)])
+def test_accuracy_is_compared_with_always_giving_the_same_answer(
+    accuracy, low, is_better, monkeypatch, tmp_path, capsys
+):
+    metrics = {
+        "accuracy": accuracy,
+        "accuracy_interval_95": [low, 0.9],
+        "largest_class": ["left", 0.5],
+        "seconds": 3.0,
+    }
+    assert train_with(monkeypatch, tmp_path, lambda *args, **kwargs: metrics) == 0
+    output = capsys.readouterr().out
+    assert 'always answering "left" would reach 0.500' in output
+    assert ("✓" in output) == is_better
+    assert ("not clearly better than always giving the same answer" in output) == (not is_better)
+    assert ("--no-flip" in output) == (not is_better)
+
+
+def test_no_flip_reaches_the_recipe(monkeypatch, tmp_path):
+    given = {}
+    monkeypatch.setattr(recipes, "train", lambda *args, **options: given.update(options))
+    main(["train", "cifar10-fast", "--out", str(tmp_path / "run"), "--no-flip"])
+    assert given["flip"] is False
+    main(["train", "cifar10-fast", "--out", str(tmp_path / "run")])
+    assert given["flip"] is None
+
+
+def test_ctrl_c_says_that_the_command_resumes(monkeypatch, tmp_path, capsys):
+    assert train_with(monkeypatch, tmp_path, raises(KeyboardInterrupt())) == 130
     message = capsys.readouterr().err
     assert message.endswith("Stopped. What was finished is saved; the same command resumes from there.\n")
 
 
 def test_ctrl_c_in_another_command_promises_nothing(monkeypatch, capsys):
-    def interrupt(*args, **kwargs):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(recipes, "predict", interrupt)
+    monkeypatch.setattr(recipes, "predict", raises(KeyboardInterrupt()))
     assert main(["predict", str(ROOT / "dlkit"), str(ROOT / "README.md")]) == 130
     assert capsys.readouterr().err == "\nStopped.\n"

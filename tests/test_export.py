@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from dlkit import export
+from dlkit import export, models
+from tests.random_weights import randomize
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (40, 8, 8, 1)).astype("float32")
@@ -50,11 +51,65 @@ def test_int8_is_smaller_and_has_integer_inputs_and_outputs(files):
     assert dtypes == {np.int8}
 
 
-def test_int8_with_wrong_calibration_is_inaccurate(network, files, tmp_path):
-    wrong = export.to_litert(network, tmp_path / "wrong.tflite", quantization="int8", calibration=IMAGES / 255)
+def test_int8_with_dark_calibration_is_inaccurate(network, files, tmp_path):
+    dark = np.full_like(IMAGES, 2)
+    wrong = export.to_litert(network, tmp_path / "wrong.tflite", quantization="int8", calibration=dark)
     truth = network.predict(IMAGES, verbose=0)
     errors = [np.abs(export.LiteRT(path)(IMAGES) - truth).max() for path in (files["int8"], wrong)]
     assert errors[1] > 5 * errors[0]
+
+
+TOKENS = np.array([[3, 1, 4, 1, 5], [9, 2, 6, 0, 0]], "int32")
+
+
+# Before 3.15, Keras exports for any number of inputs, for which LiteRT has no recurrent layers.
+NEW_KERAS = pytest.mark.skipif(tuple(map(int, keras.__version__.split(".")[:2])) < (3, 15), reason="needs Keras 3.15")
+
+
+@pytest.mark.parametrize("name", ["text_mean", pytest.param("text_lstm", marks=NEW_KERAS)])
+def test_text_models_take_tokens_of_any_length(tmp_path, name):
+    build = {"text_mean": models.build_text_mean, "text_lstm": models.build_text_lstm}[name]
+    model = randomize(build(10, 3, embedding_dim=4))
+    file = export.LiteRT(export.to_litert(model, tmp_path / "text.tflite"))
+    for tokens in (TOKENS, TOKENS[:, :3]):
+        np.testing.assert_allclose(file(tokens), model.predict_on_batch(tokens), atol=1e-5)
+
+
+def test_a_text_model_in_int8_is_refused(tmp_path):
+    model = models.build_text_mean(10, 3, embedding_dim=4)
+    with pytest.raises(ValueError, match='int32 inputs and .* Choose "dynamic"'):
+        export.to_litert(model, tmp_path / "text.tflite", quantization="int8", calibration=TOKENS)
+
+
+def test_a_recurrent_model_in_int8_is_refused(tmp_path):
+    model = keras.Sequential([keras.Input((5, 2)), layers.LSTM(3, name="memory"), layers.Dense(2)])
+    with pytest.raises(ValueError, match=r"recurrent layers \['memory'\]"):
+        export.to_litert(model, tmp_path / "x.tflite", quantization="int8", calibration=np.zeros((2, 5, 2)))
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_a_model_in_mixed_precision_is_exported_in_float32(network, tmp_path, precision):
+    mixed = keras.models.clone_model(
+        network, clone_function=lambda layer: layer.from_config({**layer.get_config(), "dtype": precision})
+    )
+    assert mixed.layers[2].compute_dtype == precision.removeprefix("mixed_")
+    mixed.set_weights(network.get_weights())
+    mixed.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    file = export.LiteRT(export.to_litert(mixed, tmp_path / "mixed.tflite"))
+    np.testing.assert_allclose(file(IMAGES), network.predict_on_batch(IMAGES), atol=1e-4)
+
+
+def test_nan_in_the_weights_is_refused(network, tmp_path):
+    broken = keras.models.clone_model(network)
+    broken.layers[-1].bias.assign([0, np.nan, 0, 0, 0])
+    with pytest.raises(ValueError, match="finite weights. Received: NaN or infinity in .*bias"):
+        export.to_litert(broken, tmp_path / "x.tflite")
+
+
+def test_a_missing_folder_is_reported_before_the_conversion(network, tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "_convert", lambda *arguments: pytest.fail("it was converted"))
+    with pytest.raises(FileNotFoundError, match="nowhere to exist"):
+        export.to_litert(network, tmp_path / "nowhere" / "x.tflite")
 
 
 @pytest.mark.parametrize(
@@ -62,8 +117,10 @@ def test_int8_with_wrong_calibration_is_inaccurate(network, files, tmp_path):
     [
         ({"quantization": "int4"}, "float32, dynamic, int8"),
         ({"quantization": "int8"}, "needs calibration"),
-        ({"quantization": "int8", "calibration": IMAGES[:0]}, "needs calibration"),
+        ({"quantization": "int8", "calibration": IMAGES[:0]}, r"calibration of shape \(count, 8, 8, 1\)"),
         ({"quantization": "int8", "calibration": IMAGES[..., 0]}, r"\(count, 8, 8, 1\)"),
+        ({"quantization": "int8", "calibration": IMAGES / 255}, "calibration with pixels from 0 to 255"),
+        ({"quantization": "int8", "calibration": np.where(IMAGES > 9, IMAGES, np.nan)}, "finite calibration"),
     ],
 )
 def test_to_litert_refuses_wrong_arguments_before_the_work(network, tmp_path, options, message):
@@ -93,6 +150,8 @@ def test_litert_reports_wrong_files_and_shapes(files, tmp_path):
         export.LiteRT(other)
     with pytest.raises(ValueError, match=r"\(count, 8, 8, 1\)"):
         export.LiteRT(files["float32"])(IMAGES[0])
+    with pytest.raises(ValueError, match="finite inputs"):
+        export.LiteRT(files["int8"])(IMAGES * np.nan)
 
 
 def test_file_size_of_files_and_folders(tmp_path):
@@ -101,6 +160,8 @@ def test_file_size_of_files_and_folders(tmp_path):
     (tmp_path / "sub" / "b").write_bytes(b"123")
     assert export.file_size(tmp_path / "a") == 5
     assert export.file_size(tmp_path) == 8
+    with pytest.raises(FileNotFoundError):
+        export.file_size(tmp_path / "c")
 
 
 def test_measure_latency_skips_the_first_call():
@@ -111,3 +172,5 @@ def test_measure_latency_skips_the_first_call():
 
     assert 0 < export.measure_latency(predict, IMAGES[:1], repeats=7) < 0.1
     assert len(calls) == 8
+    with pytest.raises(ValueError, match="repeats to be an integer of 1 or more"):
+        export.measure_latency(predict, IMAGES[:1], repeats=0)

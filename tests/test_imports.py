@@ -34,7 +34,6 @@ LATE_IMPORTS = {
     "plots/curves.py": {"IPython"},  # needed in notebooks only
     "models/sequence.py": {"keras_hub"},  # an optional package that takes seconds to import
     "training/fit.py": {"dlkit.training.distributed"},  # needs TensorFlow; the rest runs on every Keras backend
-    "transfer/features.py": {"fcntl"},  # does not exist on Windows
 }
 
 

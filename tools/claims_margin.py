@@ -18,6 +18,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 from nbclient import NotebookClient
+from tqdm import tqdm
 
 from dlkit import claims, data, runtime
 from tools.notebooks import LESSONS, ROOT, read
@@ -55,8 +56,8 @@ def prepare(shift, file):
 
         return call
 
-    def setup_and_shift(seed=0):
-        rt = setup(seed + shift)
+    def setup_and_shift(seed=0, **options):
+        rt = setup(seed + shift, **options)
         import keras  # now, because setup has to come before the first import of Keras
 
         from dlkit import recipes
@@ -170,7 +171,9 @@ def main(arguments):
     RESULTS_FOLDER.mkdir(parents=True, exist_ok=True)
     too_close = 0
     for path in [Path(name).resolve() for name in arguments] or LESSONS:
-        rows = margins([measure_claims(path, seed) for seed in runtime.progress(range(SEEDS), f"{path.stem}, seeds:")])
+        rows = margins(
+            [measure_claims(path, seed) for seed in tqdm(range(SEEDS), desc=path.stem, delay=1, disable=None)]
+        )
         too_close += sum(row[0] < MIN_MARGIN for row in rows)
         print(f"{path.stem}: {len(rows)} claims change with the seed", flush=True)
         for margin, mean, spread, failed, claim in rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlkit.data.augmentation import random_affine, random_crop_and_flip, random_cutout
+from dlkit.data.augmentation import random_crop_and_flip, random_cutout
 from dlkit.data.dataset import DataError, Dataset
 from dlkit.data.folders import image_folder, image_sizes
 from dlkit.data.glossary import glossary
@@ -20,7 +20,6 @@ __all__ = [
     "load",
     "locate",
     "pipeline",
-    "random_affine",
     "random_crop_and_flip",
     "random_cutout",
 ]

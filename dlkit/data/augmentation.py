@@ -1,39 +1,48 @@
 """Data augmentation: random changes to a batch of images that leave the labels correct.
 
 Each is a function (images, seed) -> images, which `data.pipeline` calls with another seed for every batch. They work on
-complete batches and at the images' own size, which makes them fast.
+complete batches and at the images' own size, which makes them fast. All others are Keras's own layers.
 """
 
 from __future__ import annotations
 
-import math
+import contextlib
+
+from dlkit.validation import check_integer
 
 
-def random_crop_and_flip(images, seed, *, padding=4):
+def random_crop_and_flip(images, seed, *, padding=4, flip=True):
     """Shifts each image of a batch by up to `padding` pixels in each direction and flips half of them horizontally.
 
-    This is the standard augmentation for CIFAR-10: pad, crop at random, flip.
+    This is the standard augmentation for CIFAR-10: pad, crop at random, flip. `keras.layers.RandomCrop` would draw one
+    window for the complete batch.
 
     Args:
-        images: Tensor or array of shape (batch, height, width, channels).
+        images: Tensor or array of shape (batch, height, width[, channels]).
         seed: Integer tensor or tuple of shape (2,), a stateless seed, such as `data.pipeline` passes.
         padding: Integer, pixels of zeros that are added on each side before the image is cropped to its old size,
-            default 4. With 0, images are only flipped.
+            default 4; less than height and width. With 0, images are only flipped.
+        flip: Boolean, default True. False leaves left and right as they are, for classes that a mirror exchanges.
 
     Returns:
         Tensor of the same shape and dtype.
+
+    Raises:
+        ValueError: If the images have another shape, or `padding` does not fit them.
 
     References:
         - [He et al., 2015](https://arxiv.org/abs/1512.03385), section 4.2
     """
     import tensorflow as tf
 
-    images = tf.convert_to_tensor(images)
-    count, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
+    images, count, height, width = _measure(images)
+    padding = check_integer("padding", padding, at_least=0, at_most=min(height, width) - 1)
     seed = tf.cast(seed, tf.int64)
     draws = tf.random.stateless_uniform((2, count), seed, 0, 2 * padding + 1, tf.int32)
-    flipped = tf.random.stateless_uniform((count,), tf.bitwise.invert(seed)) < 0.5  # independent of the shifts
-    padded = tf.pad(images, [[0, 0], [padding, padding], [padding, padding], [0, 0]])
+    flipped = tf.random.stateless_uniform((count,), tf.bitwise.invert(seed)) < (
+        0.5 if flip else 0.0
+    )  # independent of the shifts
+    padded = tf.pad(images, [[0, 0], [padding, padding], [padding, padding], [0, 0]][: images.shape.rank])
     rows = draws[0][:, None] + tf.range(height)
     columns = draws[1][:, None] + tf.range(width)
     columns = tf.where(flipped[:, None], columns[:, ::-1], columns)
@@ -46,97 +55,106 @@ def random_cutout(images, seed, *, size=8):
     Built by hand in an exercise of lesson 11.
 
     Args:
-        images: Tensor or array of shape (batch, height, width, channels).
+        images: Tensor or array of shape (batch, height, width[, channels]).
         seed: Integer tensor or tuple of shape (2,), a stateless seed, such as `data.pipeline` passes.
-        size: Integer, the side of the square in pixels, default 8. The square lies inside the image.
+        size: Integer, the side of the square in pixels, default 8; at most half of height and width. The square lies
+            inside the image.
 
     Returns:
         Tensor of the same shape and dtype.
+
+    Raises:
+        ValueError: If the images have another shape, or `size` does not fit them.
 
     References:
         - [DeVries and Taylor, 2017](https://arxiv.org/abs/1708.04552)
     """
     import tensorflow as tf
 
-    images = tf.convert_to_tensor(images)
-    count, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
+    images, count, height, width = _measure(images)
+    size = check_integer("size", size, at_most=min(height, width) // 2)
     seed = tf.bitwise.bitwise_xor(tf.cast(seed, tf.int64), 1 << 40)  # independent of other augmentations
     draws = tf.random.stateless_uniform((2, count, 1), seed)
     hidden = []  # rows and columns, boolean of shape (batch, height) and (batch, width)
     for draw, side in zip(tf.unstack(draws), (height, width), strict=True):
         first = tf.cast(draw * (side - size + 1), tf.int32)
         hidden.append((tf.range(side) >= first) & (tf.range(side) < first + size))
-    square = hidden[0][:, :, None, None] & hidden[1][:, None, :, None]
-    return tf.where(square, tf.zeros_like(images), images)
+    square = hidden[0][:, :, None] & hidden[1][:, None, :]
+    return tf.where(square if images.shape.rank == 3 else square[..., None], tf.zeros_like(images), images)
 
 
-def random_affine(images, seed, *, rotation=20.0, shift=0.2, shear=0.2, zoom=0.2, flip=True):
-    """Rotates, shifts, shears, zooms and flips each image of a batch, all in one resampling (bilinear).
-
-    Pixels outside the image repeat the nearest pixel inside. The ranges and their meaning, even the shear in degrees,
-    are those of Keras's legacy `ImageDataGenerator`, so that its settings can be used unchanged. Built by hand in
-    lesson 10.
-
-    Args:
-        images: Tensor or array of shape (batch, height, width, channels), of any real dtype.
-        seed: Integer tensor or tuple of shape (2,), a stateless seed, such as `data.pipeline` passes.
-        rotation: Float, the largest angle in either direction, in degrees, default 20.
-        shift: Float, the largest shift in either direction, as a fraction of height and of width, default 0.2.
-        shear: Float, the largest shear in either direction, in degrees, default 0.2.
-        zoom: Float, default 0.2. Height and width are stretched by factors between 1 / (1 + zoom) and 1 / (1 - zoom).
-        flip: Boolean, default True, whether half of the images are flipped horizontally.
-
-    Returns:
-        Tensor of the same shape and dtype; integers are rounded.
-    """
+def _measure(images):
+    """A batch of images as a tensor, and its count, height and width."""
     import tensorflow as tf
 
     images = tf.convert_to_tensor(images)
-    count, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
-    draws = tf.random.stateless_uniform((7, count), tf.cast(seed, tf.int64), -1.0, 1.0)
-    transforms = _affine_transforms(
-        height,
-        width,
-        angle=math.radians(rotation) * draws[0],
-        right=shift * width * draws[1],
-        down=shift * height * draws[2],
-        shear=math.radians(shear) * draws[3],
-        zoom_x=1 + zoom * draws[4],
-        zoom_y=1 + zoom * draws[5],
-        flip=tf.sign(draws[6]) if flip else tf.ones(count),
-    )
-    moved = tf.raw_ops.ImageProjectiveTransformV3(
-        images=tf.cast(images, tf.float32),
-        transforms=transforms,
-        output_shape=[height, width],
-        interpolation="BILINEAR",
-        fill_mode="NEAREST",
-        fill_value=0.0,
-    )
-    return tf.cast(tf.round(moved) if images.dtype.is_integer else moved, images.dtype)
+    if images.shape.rank not in (3, 4) or None in images.shape[1:3]:
+        raise ValueError(f"Expected images of shape (batch, height, width[, channels]). Received: {images.shape}.")
+    return images, tf.shape(images)[0], images.shape[1], images.shape[2]
 
 
-def _affine_transforms(height, width, *, angle, right, down, shear, zoom_x, zoom_y, flip):
-    """Where each pixel of the result comes from: rows (a, b, c, d, e, f, 0, 0) of x' = ax + by + c, y' = dx + ey + f.
+def as_function(augment):
+    """Makes a function (images, seed) -> images of what `data.pipeline` accepts as `augment`.
 
-    They are the product rotate · shift · shear · zoom · flip about the center of the image, in the order of Keras's
-    legacy generator. Angles are in radians, shifts in pixels, and `flip` is -1 or 1, each of shape (batch,).
+    Keras's layers draw from generators that count in variables, so that a training that resumes after a stop would go
+    on with other draws. In this function their draws depend only on the seed.
+
+    Args:
+        augment: Function, augmentation layer of Keras, list of such layers, or None.
+
+    Returns:
+        Function (images, seed) -> images of the same shape and dtype (integers are rounded), or None.
+
+    Raises:
+        ValueError: If it is none of these, or a layer changes labels too or ignores seeds.
     """
+    import keras
     import tensorflow as tf
 
-    one, zero = tf.ones_like(angle), tf.zeros_like(angle)
+    if augment is None or (callable(augment) and not isinstance(augment, keras.Layer)):
+        return augment
+    layers = augment.layers if isinstance(augment, keras.Sequential) else augment
+    layers = list(layers) if isinstance(layers, (list, tuple)) else [layers]
+    unfit = (keras.layers.MixUp, keras.layers.CutMix, keras.layers.AugMix)
+    for layer in layers:
+        if isinstance(layer, unfit) or not hasattr(layer, "get_random_transformation"):
+            raise ValueError(
+                "Expected augment to be a function (images, seed) -> images, or Keras's augmentation layers, such as "
+                "keras.layers.RandomFlip, but not MixUp and CutMix, which change labels, and AugMix, which ignores "
+                f"seeds. Received: {layer!r}."
+            )
 
-    def matrices(*numbers):
-        return tf.reshape(tf.stack([*numbers, zero, zero, one], axis=-1), (-1, 3, 3))
+    class BatchSeeds(keras.random.SeedGenerator):
+        def __init__(self, seed):
+            self.seed, self.draws = seed, 0
 
-    x, y = (width - 1) / 2 * one, (height - 1) / 2 * one
-    product = matrices(one, zero, x, zero, one, y)
-    for step in (
-        matrices(tf.cos(angle), -tf.sin(angle), zero, tf.sin(angle), tf.cos(angle), zero),
-        matrices(one, zero, right, zero, one, down),
-        matrices(one, -tf.sin(shear), zero, zero, tf.cos(shear), zero),
-        matrices(flip * zoom_x, zero, zero, zero, zoom_y, zero),
-        matrices(one, zero, -x, zero, one, -y),
-    ):
-        product = product @ step
-    return tf.concat([tf.reshape(product[:, :2], (-1, 6)), tf.zeros((tf.shape(angle)[0], 2))], axis=1)
+        def next(self, ordered=True):
+            self.draws += 1
+            return tf.random.experimental.stateless_fold_in(self.seed, self.draws)
+
+    def apply_layers(images, seed):
+        images = tf.convert_to_tensor(images)
+        is_gray = images.shape.rank == 3
+        changed = tf.cast(images[..., None] if is_gray else images, tf.float32)  # bytes would overflow in some layers
+        with _generators_replaced(layers, BatchSeeds(tf.cast(seed, tf.int64))):
+            for layer in layers:
+                changed = layer(changed, training=True)
+        changed = changed[..., 0] if is_gray else changed
+        return tf.saturate_cast(tf.round(changed) if images.dtype.is_integer else changed, images.dtype)
+
+    return apply_layers
+
+
+@contextlib.contextmanager
+def _generators_replaced(layers, generator):
+    """Lets layers, and the layers inside them, draw from this seed generator in place of their own ones."""
+    kind = type(generator).__base__
+    parts = [vars(part) for layer in layers for part in layer._flatten_layers()]
+    own = [(part, name, value) for part in parts for name, value in part.items() if isinstance(value, kind)]
+    try:
+        for part, name, _ in own:
+            part[name] = generator  # past Keras, which would take it for new state
+        yield
+    finally:
+        for part, name, value in own:
+            part[name] = value

@@ -12,30 +12,26 @@ from pydoc_data.topics import topics
 import numpy as np
 
 LIBRARIES = ("numpy", "matplotlib", "sklearn", "keras")
+PER_LIBRARY = 1_200  # sentences at most; all classes have as many as the smallest one
 
 
-def docstrings(libraries=LIBRARIES, *, per_library=1_200):
+def docstrings(libraries=LIBRARIES):
     """Collects the first sentences of docstrings of installed libraries, labeled by library.
 
     The files are read as text; nothing is imported. The libraries' names are masked, and all sentences of one file are
-    in the same split, so that neither a name nor a repeated phrase gives the class away.
-
-    Args:
-        libraries: Sequence of strings, the names of installed packages.
-        per_library: Integer, sentences of each library, default 1,200. All classes have as many as the smallest one if
-            that has fewer.
+    in the same split, so that neither a name nor a repeated phrase gives the class away. About a fifth is held out.
 
     Returns:
-        (train, test, class_names): train and test are (texts, labels), arrays of dtype object and int64, and class
-        names are a list of strings. About a fifth of the texts is in the test split.
+        (train, test, class_names), where train and test are (texts, labels).
     """
-    splits = _collect(tuple(libraries), per_library)
-    train, test = (tuple(array.copy() for array in split) for split in splits)
+    splits = [tuple(zip(*split, strict=True)) for split in _collect(tuple(libraries))]
+    train, test = ((np.array(texts, object), np.array(labels)) for texts, labels in splits)
     return train, test, list(libraries)
 
 
 @functools.cache  # reading thousands of files takes ten seconds
-def _collect(libraries, per_library):
+def _collect(libraries):
+    """The sentences for training and for testing, two lists of (text, label) in random order."""
     rng, splits, seen, of_library = np.random.default_rng(0), ([], []), set(), []
     for library in libraries:
         files = _source_files(library)
@@ -47,21 +43,15 @@ def _collect(libraries, per_library):
                     seen.add(text)
                     found.append((held_out, text))
         of_library.append(found)
-    count = min(per_library, *map(len, of_library))
+    count = min(PER_LIBRARY, *map(len, of_library))
     for label, found in enumerate(of_library):
         for held_out, text in found[:count]:
             splits[held_out].append((text, label))
-    arrays = []
-    for split in splits:
-        order = rng.permutation(len(split))
-        texts, labels = np.array([split[k][0] for k in order], object), np.array([split[k][1] for k in order], "int64")
-        arrays.append((texts, labels))
-    return arrays
+    return [[split[k] for k in rng.permutation(len(split))] for split in splits]
 
 
 def _source_files(library):
-    spec = importlib.util.find_spec(library)  # finds the package without importing it
-    root = Path(spec.submodule_search_locations[0])
+    root = Path(importlib.util.find_spec(library).submodule_search_locations[0])  # without importing it
     return sorted(path for path in root.rglob("*.py") if "test" not in path.relative_to(root).as_posix())
 
 

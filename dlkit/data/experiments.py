@@ -9,20 +9,21 @@ from importlib import resources
 
 import numpy as np
 
+from dlkit.boxes import html_table
+
 FOLDER = resources.files("dlkit.data") / "files" / "experiments"
 
 
 class Experiment:
-    """A table that was computed beforehand, with its conditions; a notebook shows it as a table.
+    """A table that was computed beforehand, with its conditions; Jupyter draws it as a table.
 
     Args:
-        content: Dictionary with what `python -m benchmarks.experiments` writes: "title", "made" (an ISO date),
-            "seconds", "machine", "versions", "data", "settings", "rows", and in "show" which keys of a row are
-            the rows, the columns and the values of the table.
+        content: Dictionary with what `python -m benchmarks.experiments` writes.
 
     Attributes:
         rows: List of dictionaries, one for each cell of the table.
-        conditions: Dictionary with everything else in `content`.
+        conditions: Dictionary with everything else in `content`: "title", "made" (an ISO date), "seconds", "machine",
+            "versions", "data", "settings", and in "show" which keys of a row are the rows, columns and values.
     """
 
     def __init__(self, content):
@@ -30,17 +31,7 @@ class Experiment:
         self.conditions = {key: value for key, value in content.items() if key != "rows"}
 
     def find(self, **keys):
-        """Finds the one row with the given values, such as `find(way="from scratch", per_class=20)`.
-
-        Args:
-            **keys: Values that the row must have under these keys.
-
-        Returns:
-            Dictionary, the row.
-
-        Raises:
-            ValueError: If no row or several rows have these values.
-        """
+        """The one row, a dictionary, with these values, such as `find(way="from scratch", per_class=20)`."""
         found = [row for row in self.rows if all(row.get(key) == value for key, value in keys.items())]
         if len(found) != 1:
             raise ValueError(f"Expected values that one row has. Received: {keys}, which {len(found)} rows have.")
@@ -48,15 +39,14 @@ class Experiment:
 
     def caption(self):
         """Says when, for how long and on what machine and data the table was computed, as a string."""
-        made, machine, used = (self.conditions[key] for key in ("made", "machine", "data"))
-        day = date.fromisoformat(made)
+        machine, used = self.conditions["machine"], self.conditions["data"]
         origin = "real" if used["is_real"] else "stand-in"
+        day = date.fromisoformat(self.conditions["made"])
         minutes = max(1, round(self.conditions["seconds"] / 60))
         versions = ", ".join(f"{name} {version}" for name, version in self.conditions["versions"].items())
-        device = f"{machine['device']} ({machine['cores']} cores, {machine['processor']})"
         return (
-            f"Computed beforehand: {day.day} {day:%B %Y}, {minutes} min on {device}, "
-            f"data: {origin} {used['name']}. {versions}."
+            f"Computed beforehand: {day.day} {day:%B %Y}, {minutes} min on {machine['device']} "
+            f"({machine['cores']} cores, {machine['processor']}), data: {origin} {used['name']}. {versions}."
         )
 
     def cells(self):
@@ -77,15 +67,13 @@ class Experiment:
         return "\n".join([self.conditions["title"], *(line.rstrip() for line in lines), self.caption()])
 
     def _repr_html_(self):
-        head, *body = [[html.escape(text) for text in row] for row in self.cells()]
-        rows = "".join(f"<tr>{''.join(f'<td>{text}</td>' for text in row)}</tr>" for row in body)
         title, caption = html.escape(self.conditions["title"]), html.escape(self.caption())
-        head = "".join(f"<th>{text}</th>" for text in head)
-        return f"<p><strong>{title}</strong></p><table><tr>{head}</tr>{rows}</table><p><em>{caption}</em></p>"
+        return f"<p><strong>{title}</strong></p>{html_table(self.cells())}<p><em>{caption}</em></p>"
 
 
 def _spread(values):
-    return f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
+    values = np.atleast_1d(values)
+    return f"{np.mean(values):.3f}" + (f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else "")
 
 
 def load(name):

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import csv
-import html
 from importlib import resources
+
+from dlkit.boxes import html_table
 
 PATH = resources.files("dlkit.data") / "files" / "glossary.csv"
 
 
 class Glossary(list):
-    """List of the glossary's rows, dictionaries with "term", "chinese", "definition" and "notebook".
-
-    A notebook shows it as a table.
-    """
+    """The glossary's rows, dictionaries with "term", "chinese", "definition" and "notebook"; Jupyter draws a table."""
 
     def __repr__(self):
         return "\n".join(f"{r['term']} · {r['chinese']} ({r['notebook']}): {r['definition']}" for r in self)
 
     def _repr_html_(self):
-        cell = '<td style="text-align: left">{}</td>'
-        rows = ["".join(cell.format(html.escape(value)) for value in row.values()) for row in self]
-        rows = "".join(f"<tr>{cells}</tr>" for cells in rows)
-        return f"<table><tr><th>term</th><th>中文</th><th>meaning</th><th>notebook</th></tr>{rows}</table>"
+        rows = [("term", "中文", "meaning", "notebook"), *(row.values() for row in self)]
+        return html_table(rows, '<td style="text-align: left">{}</td>')
 
 
 def glossary(word=""):
@@ -35,10 +31,15 @@ def glossary(word=""):
     Returns:
         A `Glossary`, in alphabetical order.
 
+    Raises:
+        ValueError: If `word` is not a string.
+
     Example:
         >>> glossary("warm-up")
         warm-up · 预热 (04): Raising the learning rate from near zero during the first steps.
     """
+    if not isinstance(word, str):
+        raise ValueError(f"Expected part of a term, a string. Received: {word!r}.")
     with PATH.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return Glossary(row for row in rows if word.lower() in row["term"].lower() or word in row["chinese"])

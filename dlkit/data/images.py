@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import replace
 
 import numpy as np
 from sklearn import datasets
 from sklearn.model_selection import train_test_split
 
-from dlkit.data import folders, readers, synthetic
-from dlkit.data.dataset import DataError, Dataset
+from dlkit.data import download, locations, synthetic
+from dlkit.data.dataset import Dataset
+from dlkit.data.download import Download
 
 DIGITS = [str(digit) for digit in range(10)]
+CIFAR10_CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+# The file and the archive with the checksums with which keras.datasets verifies them.
+MNIST = Download(
+    "mnist.npz",
+    "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
+    (
+        "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz",
+        "https://s3.amazonaws.com/img-datasets/mnist.npz",
+    ),
+)
+CIFAR10 = Download(
+    "cifar-10-batches-py-target_archive",
+    "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+    ("https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",),
+)
+MNIST_MD5 = {  # of the files on the publisher's page
+    "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+    "train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
+    "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
+    "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
+}
+SPLITS = ("x_train", "y_train", "x_test", "y_test")  # the arrays of an npz file, with the names that Keras uses
 
 
 def read_digits():
@@ -31,35 +55,28 @@ def read_digits28():
 
 
 def read_mnist(path, where):
-    """MNIST from mnist.npz or idx files; from the test set alone where no training images are found."""
+    """MNIST from Keras's mnist.npz or the published files; from the test files alone where no others are found."""
     description = "Handwritten digits (LeCun, Cortes and Burges 1998)."
     if path.suffix == ".npz":
-        x_train, y_train, x_test, y_test = readers.read_npz(path, ["x_train", "y_train", "x_test", "y_test"])
-        train, test = (_check_images(*split, (28, 28), path) for split in ((x_train, y_train), (x_test, y_test)))
-        return Dataset("mnist", train, test, DIGITS, True, where, description)
-    folder = path.parent
-    if any(folder.glob("train-images-idx3-ubyte*")):
-        train, test = _read_idx_split(folder, "train"), _read_idx_split(folder, "t10k")
-        return Dataset("mnist", train, test, DIGITS, True, where, description)
-    images, labels = _read_idx_split(folder, "t10k")
-    if (rare := np.bincount(labels)[np.unique(labels)].min()) < 2 or len(labels) < 50:
-        raise DataError(
-            f"{folder} has {len(labels)} test images, and {rare} of one digit: too few to hold a fifth of them out. "
-            "Fetch the files again."
-        )
+        download.verify(path, MNIST.sha256)
+        with np.load(path) as arrays:
+            x_train, y_train, x_test, y_test = (arrays[name] for name in SPLITS)
+        return Dataset("mnist", (x_train, y_train), (x_test, y_test), DIGITS, True, where, description)
+    test = _read_idx_files(path.parent, "t10k")
+    if (path.parent / "train-images-idx3-ubyte.gz").exists():
+        return Dataset("mnist", _read_idx_files(path.parent, "train"), test, DIGITS, True, where, description)
     description += " Only the 10,000 of the original test set were found; a fifth of them is held out here."
-    return Dataset("mnist", *_hold_out(images, labels, 0.2), DIGITS, True, where, description)
+    return Dataset("mnist", *_hold_out(*test, 0.2), DIGITS, True, where, description)
 
 
-def _read_idx_split(folder, split):
-    images, labels = (
-        next((p for p in sorted(folder.glob(f"{split}-{kind}-ubyte*")) if p.suffix in (".gz", "")), None)
-        for kind in ("images-idx3", "labels-idx1")
-    )
-    if images is None or labels is None:
-        lacking = f"{split}-{'images-idx3' if images is None else 'labels-idx1'}-ubyte.gz"
-        raise DataError(f"{folder} lacks {lacking}. Put it next to the others, or remove them all.")
-    return _check_images(readers.read_idx(images), readers.read_idx(labels), (28, 28), f"{folder}/{split}-*")
+def _read_idx_files(folder, split):
+    """(images, labels) from two of MNIST's published files."""
+    arrays = []
+    for kind, header, shape in (("images-idx3", 16, (-1, 28, 28)), ("labels-idx1", 8, (-1,))):
+        path = folder / f"{split}-{kind}-ubyte.gz"
+        download.verify(path, MNIST_MD5[path.name])
+        arrays.append(np.frombuffer(gzip.decompress(path.read_bytes()), np.uint8, offset=header).reshape(shape))
+    return arrays
 
 
 def _hold_out(images, labels, test_size):
@@ -68,41 +85,48 @@ def _hold_out(images, labels, test_size):
     return (splits[0], splits[2]), (splits[1], splits[3])
 
 
-def _check_images(images, labels, shape, file):
-    """The arrays, labels as int64, when they can be images of that shape in ten classes."""
-    fit = images.shape[1:] == shape and labels.shape == images.shape[:1] and len(labels)
-    if not fit or images.dtype != np.uint8 or labels.dtype.kind not in "iu" or not set(labels) <= set(range(10)):
-        values = f" from {labels.min()} to {labels.max()}" if labels.dtype.kind in "iu" and labels.size else ""
-        raise DataError(
-            f"{file}: expected uint8 images (count, {', '.join(map(str, shape))}) and as many labels from 0 to 9. "
-            f"Received: images {images.dtype} {images.shape}, labels {labels.dtype} {labels.shape}{values}. "
-            "Delete it and fetch it again."
-        )
-    return images, labels.astype("int64")
-
-
 def read_cifar10(path, where):
-    """CIFAR-10 from cifar10.npz, its pickled batches, its archive, or class folders."""
+    """CIFAR-10 from cifar10.npz, or from the published archive, which Keras unpacks into its cache."""
     description = "Small photographs of ten kinds of things (Krizhevsky 2009)."
-    if path.suffix == ".npz":
-        return _cifar10_from_npz(path, where, description)
-    if (path / "train").is_dir():
-        return replace(folders.image_folder(path), name="cifar10", source=where, description=description)
-    train, test, class_names = readers.read_cifar_batches(path)
-    return Dataset("cifar10", train, test, class_names, True, where, description)
+    if path.suffix != ".npz":
+        download.verify(path, CIFAR10.sha256)
+        splits = _load_cifar10_by_keras(path.resolve().as_uri())
+        return Dataset("cifar10", *splits, CIFAR10_CLASSES, True, where, description)
+    description += f" Plain arrays from {path.name}, which is not a file of the publisher."
+    with download.reading(path), np.load(path, allow_pickle=False) as arrays:
+        x_train, y_train, x_test, y_test = (arrays[name] for name in SPLITS)
+        for images in (x_train, x_test):
+            if images.shape[1:] != (32, 32, 3) or images.dtype != np.uint8 or len(images) == 0:
+                received = f"{images.dtype} {images.shape}"
+                raise ValueError(f"Expected uint8 images (count, 32, 32, 3). Received: {received}.")
+        class_names = arrays["class_names"].tolist()
+        return Dataset("cifar10", (x_train, y_train), (x_test, y_test), class_names, True, where, description)
 
 
-def _cifar10_from_npz(file, where, description):
-    names = ["x_train", "y_train", "x_test", "y_test", "class_names"]
-    x_train, y_train, x_test, y_test, class_names = readers.read_npz(file, names)
-    train, test = (_check_images(*split, (32, 32, 3), file) for split in ((x_train, y_train), (x_test, y_test)))
-    if class_names.shape != (10,) or class_names.dtype.kind != "U" or len(set(class_names)) < 10:
-        raise DataError(
-            f"{file}: expected class_names, ten different texts in the order of the labels. Received: "
-            f"{class_names.dtype} {class_names.shape}. Delete it and fetch it again."
-        )
-    description += f" Plain arrays from {file.name}, which is not a file of the publisher."
-    return Dataset("cifar10", train, test, class_names.tolist(), True, where, description)
+def fetch_cifar10():
+    """Lets Keras download and verify CIFAR-10, and saves it as data/cifar10.npz, which loads in a second."""
+    target = locations.project_data() / "cifar10.npz"
+    if target.exists():
+        read_cifar10(target, "data/")
+        return target
+    with download.new_file(target) as part:
+        train, test = _load_cifar10_by_keras(*CIFAR10.urls)
+        np.savez(part, **dict(zip(SPLITS, (*train, *test), strict=True)), class_names=CIFAR10_CLASSES)
+    return target
+
+
+def _load_cifar10_by_keras(*urls):
+    """((images, labels), (images, labels)) as Keras reads them, after the archive was put into its cache.
+
+    The batches in the archive are pickles. Keras compares the archive with its checksum and unpacks it anew each time
+    before it opens them, so nobody can have changed them.
+    """
+    import keras
+
+    archive = download.fetch(replace(CIFAR10, urls=urls), locations.keras_datasets())
+    keras.config.set_image_data_format("channels_last")  # whatever keras.json says
+    with download.reading(archive):
+        return keras.datasets.cifar10.load_data()
 
 
 def read_shapes10():

@@ -7,6 +7,7 @@ from dlkit.data import download, locations
 from dlkit.data.dataset import DataError
 from dlkit.data.download import Download
 from dlkit.data.registry import REGISTRY
+from dlkit.runtime import shell
 from dlkit.runtime.network import is_offline
 
 
@@ -34,21 +35,25 @@ def load(name, *, real=False):
         (1347, 8, 8)
     """
     source = _source(name)
-    dataset = _load_exactly(name)
-    if dataset is not None:
+    if (dataset := _load_exactly(name)) is not None:
         return dataset
+    if found := locations.find(source.not_read):
+        print(f"Found {found[1].name}, which is not read. {source.needs[0].upper()}{source.needs[1:]}.")
     for fallback in source.fallback:
-        if real and not REGISTRY[fallback].is_real:
+        replacement = REGISTRY[fallback]
+        if real and not replacement.is_real:
             continue
         try:
             dataset = _load_exactly(fallback)
         except DataError as error:  # nobody asked for this data set, so a damaged one is no reason to stop
             print(error)
-            continue
         if dataset is not None:
-            print(_notice(name, fallback))
+            kind = "" if replacement.is_real else "a stand-in, "
+            print(f"No {name} found and none downloaded: using {kind}{fallback}, {replacement.summary}.")
             return dataset
-    raise _unavailable(name)
+    steps = [f"with a network run `{runtime.dlkit_command('data', 'fetch', name)}`"] if _downloadable(name) else []
+    steps = ", or ".join([*steps, source.needs])
+    raise DataError(f"The real {name} was not found and could not be downloaded. {steps[0].upper()}{steps[1:]}.")
 
 
 def locate(name):
@@ -66,22 +71,17 @@ def locate(name):
     source = _source(name)
     if source.origin:
         return source.origin
-    found = _find(source)
+    found = locations.find(source.paths)
     return found and f"{found[0]}: {found[1].name}"
 
 
 def fetch(name):
-    """Downloads the file of a data set and verifies its checksum; a file that is already there is only verified.
-
-    Args:
-        name: String, one of `fetchable()`. Where the data set itself cannot be downloaded, its first real fallback is.
-
-    Returns:
-        Path of the verified file.
-
-    Raises:
-        DataError: If it cannot be downloaded, or a file of that name with other content is there.
-    """
+    """Downloads the file of a data set, or else of its first real fallback, and verifies it. Returns its path."""
+    if name not in fetchable():
+        raise ValueError(f"Expected a data set that can be downloaded: {', '.join(fetchable())}. Received: {name!r}.")
+    if is_offline():
+        fix = shell.unset_variable_command("DLKIT_OFFLINE")
+        raise DataError(f"{name} is not downloaded, because DLKIT_OFFLINE is set. To allow downloads: {fix}")
     return _download(REGISTRY[_downloadable(name)])
 
 
@@ -91,8 +91,8 @@ def fetchable():
 
 
 def _source(name):
-    if name not in REGISTRY:
-        raise ValueError(f'Expected the name of a data set: {", ".join(REGISTRY)}. Received: "{name}".')
+    if not isinstance(name, str) or name not in REGISTRY:
+        raise ValueError(f"Expected the name of a data set: {', '.join(REGISTRY)}. Received: {name!r}.")
     return REGISTRY[name]
 
 
@@ -101,22 +101,13 @@ def _load_exactly(name):
     source = REGISTRY[name]
     if source.origin:
         return source.read()
-    found = _find(source)
+    found = locations.find(source.paths)
     if not found and source.download and not is_offline():
         try:
             found = "download", _download(source)
         except DataError as error:
             print(error)
-    if not found:
-        return None
-    where, path = found
-    return source.read(path, where)
-
-
-def _find(source):
-    if source.keras_files:
-        return locations.find_in_keras_cache(source.keras_files)
-    return locations.find(source.paths)
+    return source.read(found[1], found[0]) if found else None
 
 
 def _download(source):
@@ -129,14 +120,3 @@ def _downloadable(name):
     """The data set to download under this name: itself, else its first real fallback that can be; else None."""
     candidates = (name, *(fallback for fallback in REGISTRY[name].fallback if REGISTRY[fallback].is_real))
     return next((candidate for candidate in candidates if REGISTRY[candidate].download), None)
-
-
-def _notice(name, fallback):
-    kind = "" if REGISTRY[fallback].is_real else "a stand-in, "
-    return f"No {name} found and none downloaded: using {kind}{fallback}, {REGISTRY[fallback].summary}."
-
-
-def _unavailable(name):
-    steps = [f"with a network run `{runtime.dlkit_command('data', 'fetch', name)}`"] if _downloadable(name) else []
-    steps = ", or ".join([*steps, REGISTRY[name].needs])
-    return DataError(f"The real {name} was not found and could not be downloaded. {steps[0].upper()}{steps[1:]}.")

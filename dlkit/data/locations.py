@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from dlkit.data.dataset import DataError
+from dlkit.runtime.keras_json import keras_home
 from dlkit.runtime.shell import project_folder
 
 
@@ -19,21 +20,13 @@ def project_data():
 
 def keras_datasets():
     """The folder for data in Keras's cache."""
-    return _keras_home() / "datasets"
-
-
-def _keras_home():
-    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    return keras_home() / "datasets"
 
 
 def search_folders():
-    """Lists the folders that may hold data.
+    """The folders that may hold data and exist, as pairs such as ("DLKIT_DATA", Path("/media/class/data")).
 
-    Returns:
-        List of (where, path), such as ("DLKIT_DATA", Path("/media/class/data")), of the folders that exist.
-
-    Raises:
-        DataError: If DLKIT_DATA points to something that is not a folder, since that is a mistake.
+    Raises a `DataError` if DLKIT_DATA points to something that is not a folder, since that is a mistake.
     """
     named = os.environ.get("DLKIT_DATA")
     if named and not Path(named).is_dir():
@@ -44,53 +37,12 @@ def search_folders():
 
 
 def find(paths):
-    """Finds the first of several relative paths in the search folders.
-
-    Args:
-        paths: Sequence of strings, relative paths, best first, such as ("cifar-10-batches-py", "cifar10").
-
-    Returns:
-        (where, path), such as ("DLKIT_DATA", Path("…/cifar-10-batches-py")), or None.
-
-    Raises:
-        DataError: If DLKIT_DATA points to something that is not a folder.
-    """
-    for where, folder in search_folders():
-        for path in paths:
-            if (folder / path).exists():
-                return where, folder / path
-    return None
-
-
-def find_in_keras_cache(files):
-    """Finds a data set that Keras downloaded into its own cache.
-
-    Args:
-        files: Sequence of strings, the names of its files.
-
-    Returns:
-        (where, path) of the first file, or None if one of them is missing.
-
-    Raises:
-        DataError: If DLKIT_DATA points to something that is not a folder.
-    """
-    cache = dict(search_folders()).get("Keras's cache")
-    if cache is None or not all((cache / file).exists() for file in files):
-        return None
-    return "Keras's cache", cache / files[0]
+    """Finds the first of several relative paths in the search folders: (where, path), or None."""
+    found = ((where, folder / path) for where, folder in search_folders() for path in paths)
+    return next((pair for pair in found if pair[1].exists()), None)
 
 
 def find_weights(file):
-    """Finds pretrained weights: in `weights/` of the search folders, or where Keras itself puts them.
-
-    Args:
-        file: String, the name that Keras gives the file.
-
-    Returns:
-        (where, path), or None.
-
-    Raises:
-        DataError: If DLKIT_DATA points to something that is not a folder.
-    """
-    cached = _keras_home() / "models" / file
+    """Finds pretrained weights by the name that Keras gives the file, also where Keras puts them: (where, path)."""
+    cached = keras_home() / "models" / file
     return find([f"weights/{file}"]) or (("Keras's cache", cached) if cached.exists() else None)

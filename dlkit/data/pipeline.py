@@ -1,6 +1,12 @@
-"""From arrays to batches, with the steps in the correct order: cache, shuffle, batch, augment, resize, prefetch."""
+"""From images to batches, with the steps in the correct order: cache, shuffle, batch, augment, resize, prefetch."""
 
 from __future__ import annotations
+
+import numpy as np
+
+from dlkit.data.augmentation import as_function
+from dlkit.data.image_files import LazyImages, check_image_size
+from dlkit.validation import check_finite, check_images, check_integer, check_labels, check_seed
 
 
 def pipeline(
@@ -17,20 +23,22 @@ def pipeline(
 ):
     """Builds a `tf.data.Dataset` of batches (images, labels).
 
-    The order of the steps is what matters. The arrays are in memory already, which is what `cache` would do. Shuffling
+    The order of the steps is what matters. Arrays are in memory already, which is what `cache` would do. Shuffling
     comes before batching, so that batches differ between epochs. Augmentation comes after both, so that every epoch
     sees new variants. Resizing comes after that, since it is cheaper to augment small images. Prefetching comes last,
     so that the next batch is made while the model works on this one. Lesson 10 shows what each wrong order does.
 
     Args:
-        images: Array of shape (count, ...), any dtype. uint8 pixels stay uint8, since models scale them themselves.
-        labels: Array of shape (count,).
+        images: Array of shape (count, ...) of any real dtype, or the `LazyImages` of a large folder. uint8 pixels stay
+            uint8, since models scale them themselves.
+        labels: Array of shape (count, ...): the labels of the images, or any other numbers as targets.
         batch_size: Integer, images in a batch. The last batch of an epoch may be smaller.
         training: Boolean, default False. True shuffles in every epoch and augments; False keeps the order and leaves
             the images unchanged.
-        augment: Function (images, seed) -> images that changes a batch, such as `random_crop_and_flip`, or None, the
-            default. The seed has shape (2,) and is different for every batch. Training only.
-        image_size: Tuple (height, width) that images of shape (height, width, channels) are resized to (bilinear), in
+        augment: One of Keras's augmentation layers, such as `keras.layers.RandomRotation`, or a list of them; or a
+            function (images, seed) -> images that changes a batch, such as `random_crop_and_flip`, where the seed has
+            shape (2,) and is different for every batch. None, the default, changes nothing. Training only.
+        image_size: Tuple (height, width) that images of shape (height, width[, channels]) are resized to (bilinear), in
             training and evaluation alike; they become float32, 0 to 255 as before. None, the default, leaves them as
             they are, for models that resize.
         seed: Integer, default 0. The same seed gives the same batches.
@@ -41,10 +49,11 @@ def pipeline(
             shard of the same batches, and augments only that. Training only.
 
     Returns:
-        A `tf.data.Dataset` of (images, labels), of shapes (batch, ...) and (batch,).
+        A `tf.data.Dataset` of (images, labels), of shapes (batch, ...) and (batch, ...).
 
     Raises:
-        ValueError: If images and labels differ in number, or there are none.
+        ValueError: If images and labels differ in number, there are none, one is NaN or infinite, or another argument
+            is not of the described form.
 
     Example:
         >>> import numpy as np
@@ -52,35 +61,60 @@ def pipeline(
         >>> [len(labels) for images, labels in train_ds]
         [2, 2, 1]
     """
-    if len(images) != len(labels) or len(images) == 0:
-        raise ValueError(f"Expected as many images as labels, at least one. Received: {len(images)} and {len(labels)}.")
+    image_size, augment = check_image_size(image_size), as_function(augment)
+    images, labels = _check_examples(images, labels, are_images=image_size is not None)
+    batch_size, seed = check_integer("batch_size", batch_size), check_seed(seed)
+    worker, workers = _check_shard(shard, batch_size)
     import tensorflow as tf  # late, so that reading data does not wait for TensorFlow
 
-    if not training:
-        batches = tf.data.Dataset.from_tensor_slices((images, labels)).batch(batch_size)
-        if image_size is not None:
-            batches = batches.map(lambda x, y: (tf.image.resize(x, image_size), y), num_parallel_calls=tf.data.AUTOTUNE)
-        return batches.prefetch(tf.data.AUTOTUNE)
+    decode = isinstance(images, LazyImages)
     with tf.device("CPU"):
-        images, labels = tf.constant(images), tf.constant(labels)
+        pixels, labels = None if decode else tf.constant(images), tf.constant(labels)
+
+    def batch(rows, batch_seed=None):
+        chosen = tf.numpy_function(images.__getitem__, [rows], tf.uint8) if decode else tf.gather(pixels, rows)
+        chosen = tf.ensure_shape(chosen, (None, *images.shape[1:]))
+        if augment is not None and batch_seed is not None:
+            chosen = augment(chosen, batch_seed)
+        if image_size is not None:
+            is_gray = chosen.shape.rank == 3
+            floats = tf.cast(chosen, tf.float32)  # resized in two thirds of the time that bytes take
+            chosen = tf.image.resize(floats[..., None] if is_gray else floats, image_size)
+            chosen = chosen[..., 0] if is_gray else chosen
+        return chosen, tf.gather(labels, rows)
 
     def one_epoch(epoch):
         order = tf.random.experimental.stateless_shuffle(tf.range(len(labels)), seed=[seed, epoch])
         batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size).enumerate()
         return batches.map(
-            lambda step, rows: batch([epoch, step * shard[1] + shard[0]], rows), num_parallel_calls=tf.data.AUTOTUNE
+            lambda step, rows: batch(rows[worker::workers], [epoch, step * workers + worker]),
+            num_parallel_calls=tf.data.AUTOTUNE,
         )
 
-    def batch(batch_seed, rows):
-        rows = rows[shard[0] :: shard[1]]  # (batch,)
-        chosen = tf.gather(images, rows)
-        chosen = chosen if augment is None else augment(chosen, batch_seed)
-        chosen = chosen if image_size is None else tf.image.resize(chosen, image_size)
-        return chosen, tf.gather(labels, rows)
-
-    if first_epoch is None:
+    if not training:
+        batches = tf.data.Dataset.range(len(labels)).batch(batch_size).map(batch, num_parallel_calls=tf.data.AUTOTUNE)
+    elif first_epoch is None:
         random_numbers = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
-        epochs = random_numbers.take(1)  # a different one in each pass
         steps = tf.data.experimental.assert_cardinality(-(-len(labels) // batch_size))
-        return epochs.flat_map(one_epoch).apply(steps).prefetch(tf.data.AUTOTUNE)
-    return tf.data.Dataset.range(first_epoch, 1 << 40).flat_map(one_epoch).prefetch(tf.data.AUTOTUNE)
+        batches = random_numbers.take(1).flat_map(one_epoch).apply(steps)  # another epoch in each pass
+    else:
+        first_epoch = check_integer("first_epoch", first_epoch, at_least=0)
+        batches = tf.data.Dataset.range(first_epoch, 1 << 40).flat_map(one_epoch)
+    return batches.prefetch(tf.data.AUTOTUNE)
+
+
+def _check_examples(images, labels, *, are_images):
+    if len(images) != len(labels) or len(images) == 0:
+        raise ValueError(f"Expected as many images as labels, at least one. Received: {len(images)} and {len(labels)}.")
+    images = check_images(images, shape=None if are_images else np.shape(images)[1:])
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "buif":
+        check_labels(labels)  # says what to do about names
+    return images, check_finite("labels", labels)
+
+
+def _check_shard(shard, batch_size):
+    if len(shard) != 2:
+        raise ValueError(f"Expected shard to be (index, count). Received: {shard!r}.")
+    workers = check_integer("the count in shard", shard[1], at_most=batch_size)
+    return check_integer("the index in shard", shard[0], at_least=0, at_most=workers - 1), workers

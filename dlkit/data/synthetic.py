@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+SIZE = 32  # width and height of the shapes' images
 SHAPES = ("circle", "ring", "square", "triangle", "star", "cross", "crescent", "heart", "arrow", "hourglass")
 
 
@@ -41,13 +42,13 @@ def _distance(shape, u, v):
     return np.maximum(0.75 * (np.abs(u) - 0.9 * np.abs(v) - 0.06), np.abs(v) - 0.85)  # hourglass
 
 
-def _texture(rng, count, size):
-    """Soft random patterns, shape (count, size, size), roughly in -1 to 1: stripes of any direction, or blotches."""
-    y, x = np.mgrid[0:size, 0:size].astype("float32") / size
+def _texture(rng, count):
+    """Soft random patterns, shape (count, SIZE, SIZE), roughly in -1 to 1: stripes of any direction, or blotches."""
+    y, x = np.mgrid[0:SIZE, 0:SIZE].astype("float32") / SIZE
     angle, period, phase = rng.uniform(0, (np.pi, 1, 2 * np.pi), (count, 3)).astype("float32").T[:, :, None, None]
     stripes = np.sin((x * np.cos(angle) + y * np.sin(angle)) * (6 + 20 * period) + phase)
     coarse = rng.uniform(-1, 1, (count, 5, 5)).astype("float32")
-    at = np.linspace(0, 4, size)
+    at = np.linspace(0, 4, SIZE)
     low = np.minimum(at.astype(int), 3)
     mix = (at - low).astype("float32")
     rows = coarse[:, low] * (1 - mix)[:, None] + coarse[:, low + 1] * mix[:, None]
@@ -69,11 +70,11 @@ def _color_pairs(rng, count):
     return colors.astype("float32")[:, :, None, None, :]
 
 
-def _draw(rng, labels, size):
+def _draw(rng, labels):
     count = len(labels)
     colors = _color_pairs(rng, count)
-    background, foreground = (colors[:, k] + 0.2 * _texture(rng, count, size)[..., None] for k in (0, 1))
-    y, x = np.mgrid[0:size, 0:size].astype("float32") * (2 / (size - 1)) - 1
+    background, foreground = (colors[:, k] + 0.2 * _texture(rng, count)[..., None] for k in (0, 1))
+    y, x = np.mgrid[0:SIZE, 0:SIZE].astype("float32") * (2 / (SIZE - 1)) - 1
     for _ in range(4):  # clutter: discs of any color behind the shape
         cx, cy, radius = rng.uniform((-1, -1, 0.08), (1, 1, 0.3), (count, 3)).astype("float32").T[:, :, None, None]
         blob = np.hypot(x - cx, y - cy) < radius
@@ -86,46 +87,28 @@ def _draw(rng, labels, size):
     for index in np.unique(labels):
         chosen = labels == index
         distance[chosen] = _distance(SHAPES[index], u[chosen], v[chosen])
-    inside = np.clip(0.5 - distance * scale * size / 2, 0, 1)  # with a soft edge of one pixel
-    inside = inside[..., None]  # (count, size, size, 1)
+    inside = np.clip(0.5 - distance * scale * SIZE / 2, 0, 1)[..., None]  # with a soft edge of one pixel
     image = background + inside * (foreground - background)
-    image = image + rng.normal(0, 0.08, (count, size, size, 3)).astype("float32")
+    image = image + rng.normal(0, 0.08, (count, SIZE, SIZE, 3)).astype("float32")
     return (np.clip(image, 0, 1) * 255).round().astype("uint8")
 
 
-def shapes10(count, *, seed=0, size=32):
+def shapes10(count, *, seed=0):
     """Draws images of ten kinds of shapes, with equally many of each class, in random order.
 
-    Args:
-        count: Integer, the number of images.
-        seed: Integer, default 0. The same seed gives the same images.
-        size: Integer, width and height in pixels, default 32.
-
     Returns:
-        (images, labels): uint8 of shape (count, size, size, 3) and int64 of shape (count,), indices into `SHAPES`.
-
-    Example:
-        >>> images, labels = shapes10(20, seed=1)
-        >>> images.shape, labels.shape
-        ((20, 32, 32, 3), (20,))
+        (images, labels): uint8 of shape (count, 32, 32, 3) and int64 of shape (count,), indices into `SHAPES`.
     """
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.arange(count) % len(SHAPES))
-    chunks = [_draw(rng, labels[start : start + 1000], size) for start in range(0, count, 1000)]
-    return np.concatenate(chunks) if chunks else np.empty((0, size, size, 3), "uint8"), labels
+    return np.concatenate([_draw(rng, labels[start : start + 1000]) for start in range(0, count, 1000)]), labels
 
 
 def digits28(images, labels, count, *, seed=0):
     """Makes 28 x 28 digits out of 8 x 8 ones: enlarged, shifted by up to 3 pixels, scaled and sheared.
 
-    Args:
-        images: uint8 array of shape (n, 8, 8), such as scikit-learn's digits.
-        labels: Integer array of shape (n,).
-        count: Integer, how many digits to make, drawn from the given ones with replacement.
-        seed: Integer, default 0. The same seed gives the same images.
-
     Returns:
-        (images, labels): uint8 of shape (count, 28, 28) and int64 of shape (count,).
+        (images, labels): uint8 of shape (count, 28, 28) and int64 of shape (count,), drawn with replacement.
     """
     rng = np.random.default_rng(seed)
     chosen = rng.integers(0, len(images), count)
@@ -136,4 +119,4 @@ def digits28(images, labels, count, *, seed=0):
         matrix = (step, shear * step, 3.5 - (14 + dx) * step - shear * step * 14, 0, step, 3.5 - (14 + dy) * step)
         digit = Image.fromarray(images[chosen[k]])
         made[k] = digit.transform((28, 28), Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC)
-    return made, labels[chosen].astype("int64")
+    return made, labels[chosen]

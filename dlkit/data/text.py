@@ -2,90 +2,79 @@
 
 from __future__ import annotations
 
-import csv
 from importlib import resources
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from dlkit.data import builtin_texts, locations
+from dlkit.data import builtin_texts, download, locations
 from dlkit.data.dataset import DataError, Dataset
+from dlkit.data.download import Download
+from dlkit.runtime.network import is_offline
 
 SUNSPOTS = resources.files("dlkit.data") / "files" / "sunspots.csv"
+IMDB_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
+# With the SHA-256 and the MD5 with which keras.datasets.imdb verifies them.
+IMDB_FILES = {
+    "imdb.npz": "69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f",
+    "imdb_word_index.json": "bfafd718b763782e994055a2d397834f",
+}
+# The checksum was computed from a copy of 1,115,394 bytes.
+TINY_SHAKESPEARE = Download(
+    "tinyshakespeare.txt",
+    "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+    (
+        "https://storage.googleapis.com/download.tensorflow.org/data/shakespeare.txt",
+        "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+    ),
+)
 
 
 def read_rt_polarity(path, where):
     """Single sentences of movie reviews, positive or negative; a fifth of them is held out."""
-    folder, texts, labels = path.parent, [], []
+    folder, label_of = path.parent, {}  # of equal sentences only the first is used, so that none is in both splits
     for label, name in enumerate(("rt-polarity.neg", "rt-polarity.pos")):
-        try:
+        with download.reading(folder / name):
             lines = (folder / name).read_text(encoding="latin-1").split("\n")  # splitlines would also cut at \x85
-        except FileNotFoundError as error:
-            raise DataError(f"{folder} lacks {name}. Put it next to the other, or remove it too.") from error
-        sentences = [line.strip() for line in lines if line.strip()]
-        texts += sentences
-        labels += [label] * len(sentences)
-        if len(set(sentences)) < 10:
+        for sentence in filter(None, map(str.strip, lines)):
+            label_of.setdefault(sentence, label)
+        if (count := list(label_of.values()).count(label)) < 10:
             raise DataError(
-                f"{folder / name}: expected a sentence in each line, ten or more. Received: {len(set(sentences))}. "
-                "Delete it and fetch it again."
+                f"{folder / name}: expected a sentence in each line, ten or more that are not in the other file. "
+                f"Received: {count}. Delete it and fetch it again."
             )
+    texts, labels = np.array(list(label_of), object), np.array(list(label_of.values()), "int64")
+    splits = train_test_split(texts, labels, test_size=0.2, stratify=labels, random_state=0)
+    train, test = (splits[0], splits[2]), (splits[1], splits[3])
     description = (
         "Sentences of movie reviews, judged by their stars (Pang and Lee 2005); a fifth of them is held out here."
     )
-    return Dataset("reviews", *split_texts(texts, labels), ["negative", "positive"], True, where, description)
-
-
-def split_texts(texts, labels, *, test_size=0.2):
-    """Splits texts at random into a training and a test split, with the same fractions of the classes in both.
-
-    No text is in both splits: of equal texts only the first is used.
-
-    Args:
-        texts: List of strings.
-        labels: List of integers.
-        test_size: Float, the fraction of the texts that is held out, default 0.2.
-
-    Returns:
-        ((texts, labels), (texts, labels)): arrays of dtype object and int64.
-    """
-    label_of = {}
-    for text, label in zip(texts, labels, strict=True):
-        label_of.setdefault(text, label)
-    texts, labels = np.array(list(label_of), object), np.array(list(label_of.values()), "int64")
-    splits = train_test_split(texts, labels, test_size=test_size, stratify=labels, random_state=0)
-    return (splits[0], splits[2]), (splits[1], splits[3])
+    return Dataset("reviews", train, test, ["negative", "positive"], True, where, description)
 
 
 def read_imdb(path, where):
-    """Complete movie reviews, positive or negative, from the files that Keras caches and verifies."""
-    try:
-        splits, words = _load_from_keras()
-    except Exception as error:  # a damaged file can make Keras raise almost anything
-        raise DataError(f"{path} could not be read: {error}. Delete it and fetch it again.") from error
-    names = {rank + 3: word for word, rank in words.items()}  # 0, 1 and 2 stand for padding, start and unknown words
-
-    def decode(split):
-        texts = [" ".join(names.get(number, "?") for number in review[1:]) for review in split[0]]
-        return np.array(texts, object), np.asarray(split[1], "int64")
-
-    description = "50,000 movie reviews (Maas and others 2011), as Keras prepares them: lower case, no punctuation."
-    return Dataset("imdb", *map(decode, splits), ["negative", "positive"], True, where, description)
-
-
-def download_imdb():
-    """Lets Keras download the IMDB reviews into its cache. Returns the path of the larger file."""
-    try:
-        _load_from_keras()
-    except Exception as error:  # Keras raises a bare Exception when the network fails
-        raise DataError(f"IMDB's reviews could not be loaded: {error}") from error
-    return locations.keras_datasets() / "imdb.npz"
-
-
-def _load_from_keras():
+    """Complete movie reviews, positive or negative, which Keras reads from its cache."""
     from keras.datasets import imdb
 
-    return imdb.load_data(), imdb.get_word_index()
+    fetch_imdb(path.parent)
+    splits = imdb.load_data()
+    names = {rank + 3: word for word, rank in imdb.get_word_index().items()}  # 0 to 2: padding, start, unknown words
+    train, test = (
+        (np.array([" ".join(names.get(number, "?") for number in review[1:]) for review in reviews], object), labels)
+        for reviews, labels in splits
+    )
+    description = "50,000 movie reviews (Maas and others 2011), as Keras prepares them: lower case, no punctuation."
+    return Dataset("imdb", train, test, ["negative", "positive"], True, where, description)
+
+
+def fetch_imdb(folder=None):
+    """Puts verified files of IMDB into Keras's cache: copies from a folder, or downloads. Returns the larger one."""
+    sources = ([f"{folder.resolve().as_uri()}/"] if folder else []) + ([] if is_offline() else [IMDB_URL])
+    paths = []
+    for name, checksum in IMDB_FILES.items():
+        file = Download(name, checksum, tuple(source + name for source in sources))
+        paths.append(download.fetch(file, locations.keras_datasets()))
+    return paths[0]
 
 
 def read_docstrings():
@@ -97,17 +86,9 @@ def read_docstrings():
 
 def read_prose(path, where):
     """Tiny Shakespeare as one long text; the last tenth is held out."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not a text in UTF-8: {error}. Delete it and fetch it again.") from error
-    if "\n" not in text[: int(0.9 * len(text))]:
-        raise DataError(
-            f"{path}: expected a text of many lines. Received {len(text):,} characters without a line break in "
-            "the first nine tenths. Delete it and fetch it again."
-        )
+    download.verify(path, TINY_SHAKESPEARE.sha256)
     description = "Plays of Shakespeare, 40,000 lines (Karpathy 2015, char-rnn)."
-    return Dataset("prose", *_cut(text), [], True, where, description)
+    return Dataset("prose", *_cut(path.read_text(encoding="utf-8")), [], True, where, description)
 
 
 def read_python_topics():
@@ -124,36 +105,8 @@ def _cut(text):
 
 def read_sunspots():
     """Monthly mean sunspot numbers, January 1749 to December 1983; the last 30 years are held out."""
-    try:
-        months, values = _read_months(SUNSPOTS)
-    except (OSError, ValueError, csv.Error) as error:
-        raise DataError(
-            f"{SUNSPOTS} is part of dlkit and not a readable table: {error}. Install dlkit again."
-        ) from error
-    cut = len(values) - 360
-    splits = (months[:cut], values[:cut]), (months[cut:], values[cut:])
+    months, values = np.loadtxt(SUNSPOTS, dtype=str, delimiter=",", skiprows=1, unpack=True)
+    months, values = months.astype("datetime64[M]"), values.astype("float64")
+    splits = (months[:-360], values[:-360]), (months[-360:], values[-360:])
     description = "Monthly means of the relative sunspot number (Zurich and Tokyo; Andrews and Herzberg 1985)."
     return Dataset("sunspots", *splits, [], True, "dlkit", description)
-
-
-def _read_months(path):
-    """Months and values of a table. Raises a ValueError that names the first line that cannot be read."""
-    months, values = [], []
-    with path.open(newline="", encoding="ascii") as file:
-        rows = csv.reader(file)
-        if (head := next(rows, [])) != ["month", "sunspots"]:
-            raise ValueError(f"expected the columns month,sunspots in line 1, received {','.join(head)}")
-        for row in rows:
-            try:
-                month, value = row
-                months.append(np.datetime64(month, "M"))
-                values.append(float(value))
-                if not np.isfinite(values[-1]) or np.isnat(months[-1]) or len(month) != 7:
-                    raise ValueError
-            except ValueError as error:
-                raise ValueError(
-                    f"expected a month such as 1749-01 and a number in line {rows.line_num}, received {','.join(row)}"
-                ) from error
-    if len(values) < 720:
-        raise ValueError(f"expected sixty years of months or more, received {len(values)} rows")
-    return np.array(months, "datetime64[M]"), np.array(values)

@@ -87,6 +87,6 @@ def spend_a_budget(measured):
     if validation[chosen] < validation.max():
         return "another trial has a higher validation accuracy: choose by validation, not by the test images"
     if test < 0.88:
-        low, high = wilson_interval(float(test), 1547)
+        low, high = wilson_interval(round(float(test) * 1547) / 1547, 1547)
         return f"{test:.3f} on the test images ({low:.3f} to {high:.3f}) is below 0.88: search near the good settings"
     return None

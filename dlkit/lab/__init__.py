@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from dlkit.lab.copy import FIRST_LESSON, STATE_FOLDER, update_copy
+from dlkit.runtime.shell import project_folder
 
 FOLDER = "my-notebooks"
 _SETTINGS = {
@@ -29,34 +30,18 @@ _LAYOUT = {  # the file list is wide enough for the names of the lessons; column
 def run(folder=None, options=(), *, copy_only=False):
     """Updates the copy, reports what was done, and serves it in JupyterLab until JupyterLab is stopped.
 
-    Args:
-        folder: String or path, the folder of the copy, created where it is missing; default `my-notebooks` in the
-            project.
-        options: List of strings, further options for JupyterLab, such as `["--no-browser"]`.
-        copy_only: Boolean, whether to stop before JupyterLab starts, default False.
-
-    Returns:
-        Integer, the exit status, 0 when all went well.
-
-    Raises:
-        OSError: If the folder is a file or cannot be written to. Nothing has been changed then.
-        ValueError: If the lessons are not found, or the folder holds the originals.
+    Without a folder it is `my-notebooks` in the project; `options` are further options for JupyterLab. Returns the exit
+    status. Raises an OSError or ValueError, and has changed nothing, where the copy cannot be made.
     """
-    project = _find_project()
+    project = project_folder() or Path.cwd()
+    if not (project / "notebooks" / FIRST_LESSON).is_file():
+        raise ValueError(
+            f"Expected notebooks/{FIRST_LESSON} in {project}. Run `dlkit lab` in the folder of the curriculum."
+        )
     folder = Path(folder).expanduser().resolve() if folder else project / FOLDER
     for line in update_copy(project, folder):
         print(line, flush=True)
     return 0 if copy_only else _open(folder, options)
-
-
-def _find_project():
-    candidates = (Path(__file__).resolve().parents[2], Path.cwd())
-    for folder in candidates:
-        if (folder / "notebooks" / FIRST_LESSON).is_file():
-            return folder
-    raise ValueError(
-        f"Expected notebooks/{FIRST_LESSON} in {candidates[1]}. Run `dlkit lab` in the folder of the curriculum."
-    )
 
 
 def _open(folder, options):
@@ -73,12 +58,10 @@ def _open(folder, options):
         f"--LabApp.app_settings_dir={state / 'settings'}",
         f"--LabApp.workspaces_dir={state / 'workspaces'}",
     ]
+    print("  Opening JupyterLab. Stop it here with Ctrl-C.", flush=True)
     if not (state / "workspaces").exists():
-        print(f"  Opening {FIRST_LESSON} in JupyterLab. Stop it here with Ctrl-C.", flush=True)
         WorkspacesManager(state / "workspaces").save("default", json.dumps(_LAYOUT))
         arguments.append(f"--LabApp.default_url=/lab/tree/lessons/{FIRST_LESSON}")
-    else:
-        print("  Opening JupyterLab with the tabs that were open. Stop it here with Ctrl-C.", flush=True)
     # JupyterLab's terminal finds `dlkit` and `python` of this environment. A login shell would reset the PATH.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     if os.name == "posix":

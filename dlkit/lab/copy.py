@@ -11,10 +11,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 import re
 from pathlib import Path, PurePosixPath
 
+from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelspec import get_kernel_dict
 
 FIRST_LESSON = "00_start_here.ipynb"
@@ -25,16 +25,8 @@ _LINK = re.compile(r'(\]\(|src=")([^)"#\s]+)')
 def update_copy(project, folder):
     """Copies new lessons, updates those that the student has not changed, and leaves all others as they are.
 
-    Args:
-        project: `Path` of the folder that holds `notebooks/`.
-        folder: `Path` of the copy.
-
-    Returns:
-        List of strings, lines that report what was done and what was left as it is.
-
-    Raises:
-        OSError: If the folder is a file or cannot be written to. Nothing has been changed then.
-        ValueError: If the folder holds the original lessons.
+    Returns lines that report what was done. Raises an OSError or ValueError, before anything is changed, where `folder`
+    cannot hold the copy.
     """
     _check_folder(project, folder)
     files = _files_to_copy(project)
@@ -43,7 +35,7 @@ def update_copy(project, folder):
     for name, (content, stamp) in files.items():
         path, written = folder / name, record.get(name, {})
         found = _sha256(path.read_bytes()) if path.is_file() else None
-        if path.is_dir() or found not in (None, _sha256(content), written.get("written")):
+        if found not in (None, _sha256(content), written.get("written")):
             if written.get("stamp") != stamp:
                 conflicting.append(name)
             continue
@@ -63,16 +55,10 @@ def update_copy(project, folder):
 
 
 def _check_folder(project, folder):
-    """Raises an error, before anything is written, when the copy cannot be made in `folder`."""
     originals = (project / "notebooks").resolve()
     if folder.resolve() == project.resolve() or folder.resolve().is_relative_to(originals):
         raise ValueError(f"{folder} holds the original lessons. Name another folder for your copy with --folder.")
-    if folder.exists() and not folder.is_dir():
-        raise FileExistsError(
-            f"{folder} is a file, expected a folder. Move it away, or name another folder with --folder."
-        )
     try:
-        (folder / STATE_FOLDER).mkdir(parents=True, exist_ok=True)
         _write_atomically(folder, f"{STATE_FOLDER}/writable", b"")
     except OSError as error:
         raise OSError(
@@ -86,16 +72,16 @@ def _files_to_copy(project):
     Pages that lessons link to, such as the README, are copied to `pages/`.
     """
     files, pages = {}, []
-    for path in sorted(project.glob("notebooks/**/[0-9][0-9]_*.ipynb")):
+    lessons = sorted(project.glob("notebooks/[0-9][0-9]_*.ipynb"))
+    for path in [*lessons, *sorted(project.glob("notebooks/solutions/[0-9][0-9]_*.ipynb"))]:
         source = path.relative_to(project)
-        if source.parts[1:-1] in ((), ("solutions",)):
-            notebook = _student_version(path, clear=len(source.parts) == 2)
-            for cell in notebook["cells"]:
-                if cell["cell_type"] == "markdown":
-                    cell["source"] = _rewrite_links("".join(cell["source"]), source, project, pages)
-            stamp = _sha256(json.dumps([[c["cell_type"], "".join(c["source"])] for c in notebook["cells"]]).encode())
-            content = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
-            files[_path_in_copy(source).as_posix()] = (content.encode(), stamp)
+        notebook = _student_version(path, clear=path.parent.name == "notebooks")
+        for cell in notebook["cells"]:
+            if cell["cell_type"] == "markdown":
+                cell["source"] = _rewrite_links("".join(cell["source"]), source, project, pages)
+        stamp = _sha256(json.dumps([[c["cell_type"], "".join(c["source"])] for c in notebook["cells"]]).encode())
+        content = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+        files[_path_in_copy(source).as_posix()] = (content.encode(), stamp)
     for source in pages:  # grows while pages are read
         content = (project / source).read_bytes()
         if source.suffix == ".md":
@@ -112,15 +98,7 @@ def _student_version(path, *, clear):
             cell["outputs"], cell["execution_count"] = [], None
     notebook["metadata"] = {
         "kernelspec": {"display_name": get_kernel_dict()["display_name"], "language": "python", "name": "python3"},
-        "language_info": {
-            "codemirror_mode": {"name": "ipython", "version": 3},
-            "file_extension": ".py",
-            "mimetype": "text/x-python",
-            "name": "python",
-            "nbconvert_exporter": "python",
-            "pygments_lexer": "ipython3",
-            "version": platform.python_version(),
-        },
+        "language_info": dict(sorted(IPythonKernel.language_info.items())),
     }
     return notebook
 
@@ -150,16 +128,16 @@ def _rewrite_links(text, source, project, pages):
 def _read_record(folder):
     """The record of earlier runs. When it is lost or damaged, every changed file counts as a student's work."""
     try:
-        record = json.loads((folder / STATE_FOLDER / "copied.json").read_text(encoding="utf-8"))
-        return {name: {"written": row["written"], "stamp": row["stamp"]} for name, row in record.items()}
-    except (OSError, ValueError, AttributeError, TypeError, KeyError):
+        return json.loads((folder / STATE_FOLDER / "copied.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return {}
 
 
 def _write_atomically(folder, name, content):
     """Writes a file under another name and renames it, so that it is complete or absent whatever happens meanwhile."""
     part = folder / STATE_FOLDER / f"part-{os.getpid()}"
-    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    for path in (part, folder / name):
+        path.parent.mkdir(parents=True, exist_ok=True)
     part.write_bytes(content)
     os.replace(part, folder / name)
 
@@ -186,9 +164,8 @@ def _report(folder, files, new, updated, conflicting, removed):
 
 
 def _find_damage(path):
-    """The reason why a file is not a notebook, or None when it is one."""
+    """The reason why a file cannot be read as a notebook, or None."""
     try:
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-        return None if isinstance(notebook, dict) and "cells" in notebook else "it has no cells"
+        json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        return str(error)
+        return error

@@ -1,6 +1,7 @@
 """Model builders: raw inputs in, logits out, uncompiled. Each returns a plain `keras.Model`."""
 
 from dlkit.models.architectures import build_alexnet, build_lenet5, build_resnet, build_vgg
+from dlkit.models.common import dtype_policy
 from dlkit.models.fast_cnn import build_fast_cnn, whiten
 from dlkit.models.macs import count_macs
 from dlkit.models.sequence import (
@@ -10,7 +11,7 @@ from dlkit.models.sequence import (
     build_text_mean,
     build_text_transformer,
 )
-from dlkit.models.vision import build_classic_cnn, build_mlp, build_small_resnet, dtype_policy, residual_block
+from dlkit.models.vision import build_classic_cnn, build_mlp, build_small_resnet, residual_block
 
 __all__ = [
     "build_alexnet",

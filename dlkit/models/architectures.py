@@ -9,7 +9,9 @@ from __future__ import annotations
 import keras
 from keras import layers
 
+from dlkit.models.common import check_input_shape, check_integers, logits_layer
 from dlkit.models.vision import residual_block
+from dlkit.validation import check_integer
 
 VGG_STAGES = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 
@@ -39,7 +41,7 @@ def build_lenet5(input_shape, num_classes, *, name="lenet5"):
     """
     return keras.Sequential(
         [
-            keras.Input(input_shape, name="pixels"),
+            keras.Input(check_input_shape(input_shape, smallest=16), name="pixels"),
             layers.Rescaling(1 / 127.5, offset=-1, name="scale"),
             layers.Conv2D(6, 5, activation="tanh", name="conv_1"),
             layers.AveragePooling2D(2, name="pool_1"),
@@ -48,7 +50,7 @@ def build_lenet5(input_shape, num_classes, *, name="lenet5"):
             layers.Flatten(name="flatten"),
             layers.Dense(120, activation="tanh", name="hidden_1"),
             layers.Dense(84, activation="tanh", name="hidden_2"),
-            layers.Dense(num_classes, name="logits"),
+            logits_layer(num_classes),
         ],
         name=name,
     )
@@ -78,7 +80,7 @@ def build_alexnet(input_shape, num_classes, *, hidden=(4096, 4096), name="alexne
     References:
         - [Krizhevsky et al., 2012](https://papers.nips.cc/paper/2012/hash/c399862d3b9d6b76c8436e924a68c45b-Abstract.html)
     """
-    inputs = keras.Input(input_shape, name="pixels")
+    inputs = keras.Input(check_input_shape(input_shape, smallest=15), name="pixels")
     x = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(inputs)
     for index, (channels, kernel_size) in enumerate([(96, 5), (256, 5), (384, 3), (384, 3), (256, 3)], start=1):
         x = _conv_relu(x, channels, kernel_size, name=f"conv_{index}")
@@ -117,8 +119,8 @@ def build_vgg(input_shape, num_classes, *, depth=16, hidden=(512, 512), name=Non
         - [Simonyan and Zisserman, 2014](https://arxiv.org/abs/1409.1556), table 1
     """
     if depth not in VGG_STAGES:
-        raise ValueError(f"Expected depth 11, 13, 16 or 19. Received: {depth}.")
-    inputs = keras.Input(input_shape, name="pixels")
+        raise ValueError(f"Expected depth 11, 13, 16 or 19. Received: {depth!r}.")
+    inputs = keras.Input(check_input_shape(input_shape, smallest=32), name="pixels")
     x = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(inputs)
     for stage, (count, channels) in enumerate(zip(VGG_STAGES[depth], (64, 128, 256, 512, 512), strict=True), start=1):
         for index in range(1, count + 1):
@@ -156,9 +158,10 @@ def build_resnet(input_shape, num_classes, *, depth=20, channels=(16, 32, 64), s
     References:
         - [He et al., 2015](https://arxiv.org/abs/1512.03385), section 4.2
     """
-    if depth < 8 or (depth - 2) % 6:
+    channels = check_integers("channels", channels, shortest=3, longest=3)
+    if check_integer("depth", depth, at_least=8) % 6 != 2:
         raise ValueError(f"Expected a depth of 6n + 2: 8, 14, 20, 32, 56 … Received: {depth}.")
-    inputs = keras.Input(input_shape, name="pixels")
+    inputs = keras.Input(check_input_shape(input_shape), name="pixels")
     x = layers.Rescaling(1 / 64, offset=-2, name="scale")(inputs)
     x = layers.Conv2D(channels[0], 3, padding="same", use_bias=False, name="stem_conv")(x)
     x = layers.BatchNormalization(momentum=0.9, name="stem_norm")(x)
@@ -169,7 +172,7 @@ def build_resnet(input_shape, num_classes, *, depth=20, channels=(16, 32, 64), s
             x = residual_block(x, stage_channels, stride=stride, shortcut=shortcut, name=f"stage_{stage}_block_{block}")
     x = layers.GlobalAveragePooling2D(name="mean")(x)
     name = name or f"{'resnet' if shortcut else 'plain'}{depth}"
-    return keras.Model(inputs, layers.Dense(num_classes, name="logits")(x), name=name)
+    return keras.Model(inputs, logits_layer(num_classes)(x), name=name)
 
 
 def _conv_relu(x, channels, kernel_size, *, name):
@@ -181,7 +184,7 @@ def _conv_relu(x, channels, kernel_size, *, name):
 
 def _dense_head(inputs, x, num_classes, hidden, name):
     x = layers.Flatten(name="flatten")(x)
-    for index, units in enumerate(hidden, start=1):
+    for index, units in enumerate(check_integers("hidden", hidden), start=1):
         x = layers.Dense(units, activation="relu", kernel_initializer="he_normal", name=f"hidden_{index}")(x)
         x = layers.Dropout(0.5, name=f"dropout_{index}")(x)
-    return keras.Model(inputs, layers.Dense(num_classes, name="logits")(x), name=name)
+    return keras.Model(inputs, logits_layer(num_classes)(x), name=name)

@@ -6,7 +6,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from dlkit.models.vision import dtype_policy
+from dlkit.models.common import check_input_shape, check_integers, dtype_policy
+from dlkit.validation import check_images, check_integer, check_raw_pixels
 
 
 def build_fast_cnn(
@@ -16,7 +17,7 @@ def build_fast_cnn(
     channels=(32, 64, 128),
     patch=4,
     stride=2,
-    precision="float32",
+    precision=None,
     name="fast_cnn",
 ):
     """A small residual network whose first layer holds whitening filters, set by `models.whiten` and not trained.
@@ -27,7 +28,8 @@ def build_fast_cnn(
     dense layer give the logits. They are divided by five, so that they are small at the start of training.
 
     Args:
-        input_shape: Tuple (height, width, channels) of one image. Pixels are between 0 and 255.
+        input_shape: Tuple (height, width, channels) of one image, large enough for the pooling layers. Pixels are
+            between 0 and 255.
         num_classes: Integer, number of logits.
         channels: Tuple of integers, the channels of the first convolution (an even number, at most 2 * patch**2 times
             the channels of the image) and then of each stage.
@@ -35,8 +37,8 @@ def build_fast_cnn(
         stride: Integer, stride of the first convolution. With 1 it has no padding: the feature map of an image of 32 x
             32 pixels is 31 x 31, and those of the stages are 15 x 15, 7 x 7 and 3 x 3, which costs a fifth less than
             16 x 16, 8 x 8 and 4 x 4.
-        precision: String, a Keras dtype policy, default "float32". `runtime.setup().precision` is the policy that is
-            recommended for the hardware.
+        precision: String, a Keras dtype policy, such as `runtime.setup().precision`, which is recommended for the
+            hardware; None, the default, is Keras's global policy.
         name: String, name of the model.
 
     Returns:
@@ -55,8 +57,13 @@ def build_fast_cnn(
         - [Jordan, 2024](https://arxiv.org/abs/2404.00498), where such a network reaches an accuracy of 0.94 in seconds
           on a GPU
     """
+    channels = check_integers("channels", channels, shortest=1)
+    patch, stride = check_integer("patch", patch), check_integer("stride", stride)
+    pooled = 2 ** (len(channels) - 1)  # the pooling layers divide the resolution by this
+    smallest = patch - 1 + pooled if stride == 1 else stride * (pooled - 1) + 1
+    input_shape = check_input_shape(input_shape, smallest=smallest)
     most = 2 * patch**2 * input_shape[-1]
-    if channels[0] % 2 or not 2 <= channels[0] <= most:
+    if channels[0] % 2 or channels[0] > most:
         raise ValueError(f"Expected an even number of first channels, 2 to {most}. Received: {channels[0]}.")
     with dtype_policy(precision):
         inputs = keras.Input(input_shape, name="pixels")
@@ -71,6 +78,7 @@ def build_fast_cnn(
             y = layers.Conv2D(stage_channels, 3, padding="same", use_bias=False, name=f"stage_{stage}_conv_2")(x)
             x = layers.Add(name=f"stage_{stage}_add")([x, _norm_relu(y, f"stage_{stage}", 2)])
         x = layers.GlobalMaxPooling2D(name="max_pool")(x)
+        num_classes = check_integer("num_classes", num_classes, at_least=2)
         x = layers.Dense(num_classes, use_bias=False, dtype="float32", name="classifier")(x)
         return keras.Model(inputs, layers.Rescaling(1 / 5, dtype="float32", name="logits")(x), name=name)
 
@@ -93,10 +101,15 @@ def whiten(model, images, *, count=2_000):
         images: Array of shape (count, height, width, channels), training images as the model takes them.
         count: Integer, number of images whose patches are used, evenly spread over all, default 2,000.
 
+    Raises:
+        ValueError: If the images do not fit the model, are scaled already, or are not finite.
+
     References:
         - [Page, 2019](https://myrtle.ai/learn/how-to-train-your-resnet/)
     """
-    sample = images[:: max(1, len(images) // count)][:count]
+    step = max(1, len(images) // check_integer("count", count))
+    sample = np.asarray(images[np.arange(0, len(images), step)[:count]])
+    check_raw_pixels(check_images(sample, shape=model.input_shape[1:]))
     scaled = keras.ops.convert_to_numpy(model.get_layer("scale")(sample)).astype("float32")
     size = model.get_layer("stem").kernel_size
     windows = np.lib.stride_tricks.sliding_window_view(scaled, size, axis=(1, 2))  # (n, rows, columns, channels, *size)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+from itertools import chain
 
+import keras
 from keras import layers
 
 _DENSE_OR_CONV = (layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv2D, layers.Dense)
-_SEPARABLE = (layers.SeparableConv2D,)
-_IGNORED = (layers.BatchNormalization, layers.LayerNormalization, layers.Embedding)  # by convention
+# Not counted by convention, although they have weights
+_IGNORED = (layers.BatchNormalization, layers.GroupNormalization, layers.LayerNormalization, layers.Normalization)
+_IGNORED += (layers.Embedding, layers.PReLU)
+# Layers and operations that multiply without weights. A Lambda may do anything.
+_PRODUCTS = "Attention Conv ConvTranspose DepthwiseConv Dot DotProductAttention Einsum Inner Lambda Matmul Outer"
+_PRODUCTS = (*_PRODUCTS.split(), "SeparableConv", "Tensordot", "Vdot")
 
 
 def count_macs(model):
@@ -19,32 +25,50 @@ def count_macs(model):
     times the number of positions. By convention, biases, normalization, activations and pooling are not counted.
 
     Args:
-        model: A built `keras.Model` with a fixed input size. A model inside it is counted under its own name.
+        model: A built functional or sequential `keras.Model` with a fixed input size. A model inside it is counted
+            under its own name, and a layer that is called several times, as often as it is called.
 
     Returns:
         Dictionary from layer name to count, in the order of the layers. Layers without multiply-adds are left out.
 
     Raises:
-        ValueError: If a layer has weights and its multiply-adds are not known here, such as those of an LSTM.
+        ValueError: If the multiply-adds of a layer are not known here, such as those of an LSTM, or depend on the size
+            of the input.
 
     Example:
-        >>> import keras
         >>> count_macs(keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(4, 3, name="conv")]))
         {'conv': 3888}
     """
-    counts = {}
-    for layer in model.layers:
-        if hasattr(layer, "layers"):
-            counts[layer.name] = sum(count_macs(layer).values())
-            continue
-        if isinstance(layer, _SEPARABLE):
-            kernels = [layer.depthwise_kernel, layer.pointwise_kernel]
-        elif isinstance(layer, _DENSE_OR_CONV):
-            kernels = [layer.kernel]
-        elif not layer.weights or isinstance(layer, _IGNORED):
-            continue
-        else:
-            raise ValueError(f'The multiply-adds of layer "{layer.name}" ({type(layer).__name__}) are not known here.')
-        positions = math.prod(layer.output.shape[1:-1])
-        counts[layer.name] = positions * sum(math.prod(kernel.shape) for kernel in kernels)
-    return counts
+    if not getattr(model, "inputs", None):
+        raise ValueError(f"Expected a built functional or sequential model. Received: {model!r}.")
+    graph = keras.Model(model.inputs, model.outputs)  # a sequential model has no operations
+    counts = {operation.name: 0 for operation in graph.operations}
+    for call in chain.from_iterable(graph._nodes_by_depth.values()):
+        counts[call.operation.name] += _count_call(call.operation, call.output_tensors[0].shape)
+    return {name: count for name, count in counts.items() if count}
+
+
+def _count_call(operation, output_shape):
+    """The multiply-adds of one call of a layer or of another operation of Keras."""
+    if isinstance(operation, keras.Model):
+        return sum(count_macs(operation).values())
+    if isinstance(operation, layers.SeparableConv2D):
+        kernels = [operation.depthwise_kernel, operation.pointwise_kernel]
+    elif isinstance(operation, _DENSE_OR_CONV):
+        kernels = [operation.kernel]
+    else:
+        kind = type(operation)
+        is_keras = kind.__module__.startswith("keras.")
+        if isinstance(operation, _IGNORED) or (
+            is_keras and not getattr(operation, "weights", ()) and kind.__name__ not in _PRODUCTS
+        ):
+            return 0
+        raise ValueError(f'The multiply-adds of layer "{operation.name}" ({kind.__name__}) are not known here.')
+    channels_first = getattr(operation, "data_format", None) == "channels_first"
+    sizes = output_shape[2:] if channels_first else output_shape[1:-1]
+    if None in sizes:
+        raise ValueError(
+            f'Expected a model with a fixed input size. Received: layer "{operation.name}" with outputs of shape '
+            f"{output_shape}. Build the model with a size in its `keras.Input`."
+        )
+    return math.prod(sizes) * sum(math.prod(kernel.shape) for kernel in kernels)

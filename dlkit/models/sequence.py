@@ -1,14 +1,21 @@
 """Text classifiers and a language model that take rows of token ids, padded with 0, and return logits.
 
-Padding never changes the logits of a classifier: every layer that combines positions leaves the padded ones out. The
-models do not turn strings into token ids, because a vocabulary is learned from the training texts first: lesson 18 uses
-`keras.layers.TextVectorization` and lesson 20 WordPiece. Lessons 17 to 19 build the layers by hand.
+Padding never changes the logits of a classifier: every layer that combines positions leaves the padded ones out. A text
+without any token gets finite logits too. The models do not turn strings into token ids, because a vocabulary is learned
+from the training texts first: lesson 18 uses `keras.layers.TextVectorization` and lesson 20 WordPiece. Lessons 17 to 19
+build the layers by hand.
+
+Token ids are from 0 to `vocabulary_size` - 1. The functions of `dlkit.evaluate` refuse others. The models themselves do
+not look at them: Keras takes -1 for the last token, and on a GPU the embedding of an id that is too large is 0.
 """
 
 from __future__ import annotations
 
 import keras
 from keras import layers, ops
+
+from dlkit.models.common import logits_layer
+from dlkit.validation import check_integer, check_number
 
 
 def build_text_mean(vocabulary_size, num_classes, *, embedding_dim=64, dropout=0.5, name="text_mean"):
@@ -32,11 +39,8 @@ def build_text_mean(vocabulary_size, num_classes, *, embedding_dim=64, dropout=0
     References:
         - [Joulin et al., 2016](https://arxiv.org/abs/1607.01759) (fastText), here without word pairs
     """
-    tokens = keras.Input((None,), dtype="int32", name="tokens")
-    x = layers.Embedding(vocabulary_size, embedding_dim, mask_zero=True, name="embedding")(tokens)
-    x = layers.GlobalAveragePooling1D(name="mean")(x)
-    x = layers.Dropout(dropout, name="dropout")(x)
-    return keras.Model(tokens, layers.Dense(num_classes, name="logits")(x), name=name)
+    tokens, x = _embed(vocabulary_size, embedding_dim)
+    return _classify(tokens, _mean_over_tokens(x, tokens), num_classes, dropout, name)
 
 
 def build_text_cnn(
@@ -65,16 +69,15 @@ def build_text_cnn(
         - [Kim, 2014](https://arxiv.org/abs/1408.5882), here with one kernel size and embeddings that are trained from
           scratch
     """
-    tokens = keras.Input((None,), dtype="int32", name="tokens")
-    mask = PaddingMask(name="padding_mask")(tokens)  # (batch, tokens, 1)
-    x = layers.Embedding(vocabulary_size, embedding_dim, name="embedding")(tokens)  # (batch, tokens, embedding_dim)
-    x = layers.Dropout(dropout, name="embedding_dropout")(x)
+    channels, kernel_size = check_integer("channels", channels), check_integer("kernel_size", kernel_size)
+    tokens, x = _embed(vocabulary_size, embedding_dim)
+    x = _dropout(dropout, "embedding_dropout")(x)
+    mask = ops.cast(ops.expand_dims(ops.not_equal(tokens, 0), axis=-1), x.dtype)  # (batch, tokens, 1)
     x = layers.Multiply(name="masked_embeddings")([x, mask])
     x = layers.Conv1D(channels, kernel_size, padding="same", activation="relu", name="conv")(x)
     x = layers.Multiply(name="masked_features")([x, mask])  # 0 never wins the maximum, because ReLU gives at least 0
     x = layers.GlobalMaxPooling1D(name="max_pool")(x)  # (batch, channels)
-    x = layers.Dropout(dropout, name="dropout")(x)
-    return keras.Model(tokens, layers.Dense(num_classes, name="logits")(x), name=name)
+    return _classify(tokens, x, num_classes, dropout, name)
 
 
 def build_text_lstm(vocabulary_size, num_classes, *, embedding_dim=64, units=32, dropout=0.5, name="text_lstm"):
@@ -102,12 +105,11 @@ def build_text_lstm(vocabulary_size, num_classes, *, embedding_dim=64, units=32,
         - [Hochreiter and Schmidhuber, 1997](https://doi.org/10.1162/neco.1997.9.8.1735)
         - [Schuster and Paliwal, 1997](https://doi.org/10.1109/78.650093)
     """
-    tokens = keras.Input((None,), dtype="int32", name="tokens")
-    x = layers.Embedding(vocabulary_size, embedding_dim, mask_zero=True, name="embedding")(tokens)
-    x = layers.Dropout(dropout, name="embedding_dropout")(x)
-    x = layers.Bidirectional(layers.LSTM(units), name="bidirectional")(x)  # (batch, 2 * units)
-    x = layers.Dropout(dropout, name="dropout")(x)
-    return keras.Model(tokens, layers.Dense(num_classes, name="logits")(x), name=name)
+    tokens, x = _embed(vocabulary_size, embedding_dim, mask_zero=True)
+    x = _dropout(dropout, "embedding_dropout")(x)
+    lstm = layers.LSTM(check_integer("units", units), use_cudnn=False)  # cuDNN refuses a text without tokens
+    x = layers.Bidirectional(lstm, name="bidirectional")(x)  # (batch, 2 * units)
+    return _classify(tokens, x, num_classes, dropout, name)
 
 
 def build_text_transformer(
@@ -148,20 +150,17 @@ def build_text_transformer(
         - [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762), section 3
         - [Xiong et al., 2020](https://arxiv.org/abs/2002.04745), for pre-layer normalization
     """
-    from keras_hub.layers import PositionEmbedding, TransformerEncoder  # takes seconds to import
+    from keras_hub.layers import TransformerEncoder  # takes seconds to import
 
-    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    hidden = check_integer("hidden", hidden)
+    tokens, x = _embed_with_positions(vocabulary_size, embedding_dim, max_length, heads)
+    x = _dropout(dropout, "embedding_dropout")(x)  # (batch, tokens, embedding_dim)
     mask = ops.not_equal(tokens, 0)  # True for tokens, False for padding
-    x = layers.Embedding(vocabulary_size, embedding_dim, name="embedding")(tokens)
-    x = layers.Add(name="embeddings")([x, PositionEmbedding(max_length, name="positions")(x)])
-    x = layers.Dropout(dropout, name="embedding_dropout")(x)  # (batch, tokens, embedding_dim)
-    for block in range(1, blocks + 1):
+    for block in range(1, check_integer("blocks", blocks) + 1):
         encoder = TransformerEncoder(hidden, heads, normalize_first=True, name=f"block_{block}")
         x = encoder(x, padding_mask=mask)
     x = layers.LayerNormalization(name="norm")(x)
-    x = layers.GlobalAveragePooling1D(name="mean")(x, mask=mask)  # (batch, embedding_dim)
-    x = layers.Dropout(dropout, name="dropout")(x)
-    return keras.Model(tokens, layers.Dense(num_classes, name="logits")(x), name=name)
+    return _classify(tokens, _mean_over_tokens(x, tokens), num_classes, dropout, name)
 
 
 def build_language_model(
@@ -192,20 +191,45 @@ def build_language_model(
         - [Radford et al., 2018](https://cdn.openai.com/research-covers/language-unsupervised/language_understanding_paper.pdf)
         - [Xiong et al., 2020](https://arxiv.org/abs/2002.04745), for pre-layer normalization
     """
-    from keras_hub.layers import PositionEmbedding, TransformerDecoder  # takes seconds to import
+    from keras_hub.layers import TransformerDecoder  # takes seconds to import
 
-    tokens = keras.Input((None,), dtype="int32", name="tokens")
-    x = layers.Embedding(vocabulary_size, embedding_dim, name="embedding")(tokens)
-    x = layers.Add(name="embeddings")([x, PositionEmbedding(max_length, name="positions")(x)])
-    for block in range(1, blocks + 1):
+    hidden = check_integer("hidden", hidden)
+    tokens, x = _embed_with_positions(vocabulary_size, embedding_dim, max_length, heads)
+    for block in range(1, check_integer("blocks", blocks) + 1):
         x = TransformerDecoder(hidden, heads, normalize_first=True, name=f"block_{block}")(x)
     x = layers.LayerNormalization(name="norm")(x)
-    return keras.Model(tokens, layers.Dense(vocabulary_size, name="logits")(x), name=name)
+    return keras.Model(tokens, layers.Dense(vocabulary_size, dtype="float32", name="logits")(x), name=name)
 
 
-@keras.saving.register_keras_serializable("dlkit")
-class PaddingMask(layers.Layer):
-    """Layer that marks tokens with 1 and padding with 0: integers of shape (batch, tokens) to (batch, tokens, 1)."""
+def _embed(vocabulary_size, embedding_dim, *, mask_zero=False):
+    """The input and the embeddings that all models here begin with: (batch, tokens), (batch, tokens, embedding_dim)."""
+    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    sizes = check_integer("vocabulary_size", vocabulary_size, at_least=2), check_integer("embedding_dim", embedding_dim)
+    return tokens, layers.Embedding(*sizes, mask_zero=mask_zero, name="embedding")(tokens)
 
-    def call(self, tokens):
-        return ops.cast(ops.not_equal(tokens, 0), self.compute_dtype)[..., None]
+
+def _embed_with_positions(vocabulary_size, embedding_dim, max_length, heads):
+    from keras_hub.layers import PositionEmbedding  # takes seconds to import
+
+    tokens, x = _embed(vocabulary_size, embedding_dim)
+    if embedding_dim % check_integer("heads", heads):
+        raise ValueError(f"Expected embedding_dim to be a multiple of heads = {heads}. Received: {embedding_dim}.")
+    positions = PositionEmbedding(check_integer("max_length", max_length), name="positions")(x)
+    return tokens, layers.Add(name="embeddings")([x, positions])
+
+
+def _mean_over_tokens(x, tokens):
+    """The mean over the tokens of each text, and zeros for a text without tokens: to (batch, embedding_dim)."""
+    is_token = ops.not_equal(tokens, 0)
+    x = ops.where(ops.expand_dims(is_token, axis=-1), x, 0)
+    # In a text without tokens, all positions are counted, because the layer would divide 0 by 0.
+    is_counted = ops.logical_or(is_token, ops.logical_not(ops.any(is_token, axis=1, keepdims=True)))
+    return layers.GlobalAveragePooling1D(name="mean")(x, mask=is_counted)
+
+
+def _dropout(rate, name="dropout"):
+    return layers.Dropout(check_number("dropout", rate, at_least=0, at_most=0.99), name=name)
+
+
+def _classify(tokens, x, num_classes, dropout, name):
+    return keras.Model(tokens, logits_layer(num_classes)(_dropout(dropout)(x)), name=name)

@@ -7,26 +7,11 @@ probabilities.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-
 import keras
 from keras import layers
 
-
-@contextmanager
-def dtype_policy(policy):
-    """Context manager that sets Keras's global dtype policy and restores the previous one at the end of the block.
-
-    Args:
-        policy: String, such as "mixed_bfloat16", or a `keras.DTypePolicy`. The layers that are built in the block use
-            it.
-    """
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
+from dlkit.models.common import check_input_shape, check_integers, dtype_policy, logits_layer
+from dlkit.validation import check_integer
 
 
 def build_mlp(input_shape, num_classes, *, hidden=(128, 64), name="mlp"):
@@ -46,12 +31,12 @@ def build_mlp(input_shape, num_classes, *, hidden=(128, 64), name="mlp"):
         >>> build_mlp((8, 8), 10, hidden=(32,)).output_shape
         (None, 10)
     """
-    inputs = keras.Input(input_shape, name="pixels")
+    inputs = keras.Input(check_input_shape(input_shape, gray=True), name="pixels")
     x = layers.Rescaling(1 / 255, name="scale")(inputs)
     x = layers.Flatten(name="flatten")(x)
-    for index, units in enumerate(hidden, start=1):
+    for index, units in enumerate(check_integers("hidden", hidden), start=1):
         x = layers.Dense(units, activation="relu", name=f"hidden_{index}")(x)
-    return keras.Model(inputs, layers.Dense(num_classes, name="logits")(x), name=name)
+    return keras.Model(inputs, logits_layer(num_classes)(x), name=name)
 
 
 def build_classic_cnn(input_shape, num_classes, *, name="classic_cnn"):
@@ -76,7 +61,7 @@ def build_classic_cnn(input_shape, num_classes, *, name="classic_cnn"):
     """
     return keras.Sequential(
         [
-            keras.Input(input_shape, name="pixels"),
+            keras.Input(check_input_shape(input_shape, smallest=18), name="pixels"),
             layers.Rescaling(1 / 255, name="scale"),
             layers.Conv2D(32, 3, activation="relu", name="conv_1"),
             layers.MaxPooling2D(name="pool_1"),
@@ -85,7 +70,7 @@ def build_classic_cnn(input_shape, num_classes, *, name="classic_cnn"):
             layers.Conv2D(64, 3, activation="relu", name="conv_3"),
             layers.Flatten(name="flatten"),
             layers.Dense(64, activation="relu", name="hidden"),
-            layers.Dense(num_classes, name="logits"),
+            logits_layer(num_classes),
         ],
         name=name,
     )
@@ -108,14 +93,16 @@ def residual_block(x, channels, *, stride=1, shortcut="projection", name):
         Keras tensor of shape (batch, height / stride, width / stride, channels).
 
     Raises:
-        ValueError: If `shortcut` is another value.
+        ValueError: If `shortcut` is another value, or zeros would have to remove channels.
 
     References:
         - [He et al., 2015](https://arxiv.org/abs/1512.03385), figure 2
     """
     if shortcut not in ("projection", "zeros", None):
         raise ValueError(f'Expected shortcut "projection", "zeros" or None. Received: {shortcut!r}.')
-    residual = x
+    smallest = x.shape[-1] if shortcut == "zeros" else 1
+    channels = check_integer("channels", channels, at_least=smallest)
+    stride, residual = check_integer("stride", stride), x
     x = layers.Conv2D(channels, 3, strides=stride, padding="same", use_bias=False, name=f"{name}_conv_1")(x)
     x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm_1")(x)
     x = layers.ReLU(name=f"{name}_relu_1")(x)
@@ -132,7 +119,7 @@ def residual_block(x, channels, *, stride=1, shortcut="projection", name):
 
 
 def build_small_resnet(
-    input_shape, num_classes, *, channels=(32, 64, 128), blocks=1, precision="float32", name="small_resnet"
+    input_shape, num_classes, *, channels=(32, 64, 128), blocks=1, precision=None, name="small_resnet"
 ):
     """A residual network for images of 32 x 32 pixels that can be trained on two processor cores during a class.
 
@@ -145,8 +132,8 @@ def build_small_resnet(
         num_classes: Integer, number of logits.
         channels: Tuple of integers, the channels of the first convolution and then of each stage.
         blocks: Integer, number of residual blocks in each stage.
-        precision: String, a Keras dtype policy, default "float32". `runtime.setup().precision` is the policy that is
-            recommended for the hardware.
+        precision: String, a Keras dtype policy, such as `runtime.setup().precision`, which is recommended for the
+            hardware; None, the default, is Keras's global policy.
         name: String, name of the model.
 
     Returns:
@@ -156,14 +143,14 @@ def build_small_resnet(
         >>> build_small_resnet((32, 32, 3), 10).output_shape
         (None, 10)
     """
+    channels = check_integers("channels", channels, shortest=1)
     with dtype_policy(precision):
-        inputs = keras.Input(input_shape, name="pixels")
+        inputs = keras.Input(check_input_shape(input_shape), name="pixels")
         x = layers.Rescaling(1 / 64, offset=-2, name="scale")(inputs)
         x = layers.Conv2D(channels[0], 4, strides=2, padding="same", activation="relu", name="stem")(x)
         for stage, stage_channels in enumerate(channels[1:], start=1):
-            for block in range(1, blocks + 1):
+            for block in range(1, check_integer("blocks", blocks) + 1):
                 stride = 2 if block == 1 else 1
                 x = residual_block(x, stage_channels, stride=stride, name=f"stage_{stage}_block_{block}")
         x = layers.GlobalAveragePooling2D(name="mean")(x)
-        outputs = layers.Dense(num_classes, dtype="float32", name="logits")(x)
-        return keras.Model(inputs, outputs, name=name)
+        return keras.Model(inputs, logits_layer(num_classes)(x), name=name)

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Affine2D
 
-from dlkit.plots.style import COLORS, figure
+from dlkit.plots.style import COLORS, figure, literal
 
 
 def plot_curves(curves, *, xlabel="epoch", ylabel="loss", title=None, log=False):
@@ -27,7 +27,7 @@ def plot_curves(curves, *, xlabel="epoch", ylabel="loss", title=None, log=False)
         >>> fig = plot_curves({"training": [0.9, 0.5, 0.3], "validation": [1.0, 0.7, 0.6]})
     """
     with figure(height=3.0) as (fig, ax):
-        ax.set(xlabel=xlabel, ylabel=ylabel, title=title, yscale="log" if log else "linear")
+        ax.set(xlabel=xlabel, ylabel=ylabel, title=literal(title), yscale="log" if log else "linear")
         add_curves(ax, curves)
     return fig
 
@@ -35,19 +35,30 @@ def plot_curves(curves, *, xlabel="epoch", ylabel="loss", title=None, log=False)
 def add_curves(ax, curves):
     """Draws curves on given axes, each labeled with its name at its end. Labels that would overlap are moved apart.
 
-    A curve that contains NaN is labeled at its last finite value.
+    A curve has a gap where a value cannot be drawn, because it is missing (None), NaN, infinite, or not positive on a
+    logarithmic axis, and its label is at the last value that is drawn.
 
     Args:
         ax: The `matplotlib.axes.Axes`.
         curves: Dictionary from name to y values, or to a tuple (x values, y values). Without x values, x counts from 1.
+
+    Raises:
+        ValueError: If there are not as many x values as y values.
     """
     ends = []
     for k, (name, values) in enumerate(curves.items()):
         x, y = values if isinstance(values, tuple) else (np.arange(1, len(values) + 1), values)
+        x, y = np.asarray(x, "float64"), np.asarray(y, "float64")  # None becomes NaN
+        if x.shape != y.shape or x.ndim != 1:
+            raise ValueError(f'Expected a y for each x of the curve "{name}". Received: shapes {x.shape}, {y.shape}.')
         color = COLORS[k % len(COLORS)]
-        ax.plot(x, y, color=color, marker="o" if len(x) < 15 else None, markersize=3)
-        if (finite := np.flatnonzero(np.isfinite(y))).size:
-            ends.append((name, (x[finite[-1]], y[finite[-1]]), color))
+        drawn = np.isfinite(x) & np.isfinite(y) & ((y > 0) | (ax.get_yscale() != "log"))
+        ax.plot(x, np.where(drawn, y, np.nan), color=color, marker="o" if len(x) < 15 else None, markersize=3)
+        if drawn.any():
+            last = np.flatnonzero(drawn)[-1]
+            ends.append((literal(name), (x[last], y[last]), color))
+    if not ends:
+        ax.text(0.5, 0.5, "no values to draw", ha="center", transform=ax.transAxes)
     points = [point for _, point, _ in ends]
     for k, (name, point, color) in enumerate(ends):
         ax.annotate(

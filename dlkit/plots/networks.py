@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import keras
 import numpy as np
 
-from dlkit.plots.style import BLUE, GRAY, RED, figure
+from dlkit import validation
+from dlkit.plots.style import BLUE, GRAY, RED, figure, literal
 
 
 def plot_network(model, *, min_params=0):
@@ -19,18 +22,20 @@ def plot_network(model, *, min_params=0):
     Returns:
         The `matplotlib.figure.Figure`.
     """
+    min_params = validation.check_integer("min_params", min_params, at_least=0)
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
     layers = [layer for layer in layers if layer.count_params() >= min_params]
+    if not layers:
+        raise ValueError(f"Expected layers with at least {min_params:,} parameters. Received: none in {model.name}.")
     with figure(height=0.27 * len(layers) + 0.9) as (fig, ax):
         largest = max(layer.count_params() for layer in layers) or 1
         for row, layer in enumerate(layers):
             shape = " x ".join("n" if size is None else str(size) for size in layer.output.shape[1:])
-            ax.text(-0.02, row, layer.name, ha="right", va="center", transform=ax.get_yaxis_transform())
+            ax.text(-0.02, row, literal(layer.name), ha="right", va="center", transform=ax.get_yaxis_transform())
             ax.barh(row, layer.count_params() / largest, color=BLUE, height=0.7)
             ax.text(layer.count_params() / largest + 0.01, row, f"{layer.count_params():,}   → {shape}", va="center")
-        ax.set(
-            xlim=(0, 1.35), ylim=(len(layers) - 0.4, -0.6), title=f"{model.name}: {model.count_params():,} parameters"
-        )
+        title = f"{literal(model.name)}: {model.count_params():,} parameters"
+        ax.set(xlim=(0, 1.35), ylim=(len(layers) - 0.4, -0.6), title=title)
         fewer = "without" if min_params == 1 else f"below {min_params:,}"
         left_out = f"; layers {fewer} parameters left out" if min_params else ""
         ax.set_xlabel(f"parameters, and → the shape of the output for one example{left_out}")
@@ -54,7 +59,13 @@ def plot_dense_network(activations, weights, activation_gradients=None, weight_g
 
     Returns:
         The `matplotlib.figure.Figure`.
+
+    Raises:
+        ValueError: If the shapes of the weights do not fit the activations.
     """
+    expected = [(len(inputs), len(outputs)) for inputs, outputs in pairwise(activations)]
+    if (shapes := [np.shape(matrix) for matrix in weights]) != expected:
+        raise ValueError(f"Expected weights of the shapes {expected}, to fit the activations. Received: {shapes}.")
     with figure(height=4.2) as (fig, ax):
         positions = [
             (layer, (np.arange(len(values))[::-1] + 0.5) / len(values)) for layer, values in enumerate(activations)

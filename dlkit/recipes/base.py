@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Integral
 from pathlib import Path
 from typing import Any, ClassVar
 
-from dlkit import data, runtime
-from dlkit.data import Dataset
+from dlkit import data, runtime, training, validation
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,9 @@ class Job:
     """One training: what a recipe is given besides its settings.
 
     Attributes:
-        dataset: The `Dataset`.
+        train_split: Tuple (images, labels), nine tenths of the training images.
+        val_split: Tuple (images, labels), the rest.
+        class_names: List of strings.
         run_folder: Path of the folder that everything is written to.
         cache: Path of the folder for features of frozen networks.
         runtime: The `Runtime` that `runtime.setup` returned.
@@ -27,12 +29,18 @@ class Job:
         verbose: Integer, 0, 1 or 2, as for `keras.Model.fit`.
     """
 
-    dataset: Dataset
+    train_split: tuple
+    val_split: tuple
+    class_names: list[str]
     run_folder: Path
     cache: Path
     runtime: runtime.Runtime
     strategy: Any
     verbose: int
+
+    def scope(self):
+        """The context in which a model is built and compiled: the scope of the strategy, if there is one."""
+        return self.strategy.scope() if self.strategy else contextlib.nullcontext()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +56,11 @@ class Recipe(abc.ABC):
         batch_size: Integer, images in a training step.
         image_size: Integer, height and width to which the images of a folder are resized; None (default) leaves them as
             they are.
-        augment: Function (images, seed) -> images that augments a batch, as for `data.pipeline`, or None (default).
+        augment: Function (images, seed, flip=True) -> images that augments a batch, as for `data.pipeline`, or None
+            (default).
         flip_tta: Boolean, default False, whether the trained model predicts with test-time augmentation, as for
             `evaluate.predict_probs`.
+        flip: Boolean, default True. False leaves horizontal flips out of both, for classes that a mirror exchanges.
     """
 
     description: str
@@ -60,8 +70,9 @@ class Recipe(abc.ABC):
     image_size: int | None = None
     augment: Callable | None = None
     flip_tta: bool = False
+    flip: bool = True
 
-    OPTIONS: ClassVar = ("epochs", "image_size")  # settings that `with_options` may change
+    OPTIONS: ClassVar = ("epochs", "image_size", "flip")  # settings that `with_options` may change
 
     def with_options(self, **options):
         """A copy of the recipe with other settings.
@@ -81,9 +92,12 @@ class Recipe(abc.ABC):
                 f"This recipe trains {self.method} and has the options {', '.join(self.OPTIONS)}. "
                 f"Received: {', '.join(unknown)}."
             )
-        for name in ("epochs", "image_size"):
-            if name in given and (not isinstance(given[name], Integral) or given[name] < 1):
-                raise ValueError(f"Expected {name} to be an integer of 1 or more. Received: {given[name]!r}.")
+        for name in {"epochs", "image_size"} & set(given):
+            validation.check_integer(name, given[name])
+        if given.get("flip", True) not in (True, False):
+            raise ValueError(f"Expected flip to be True or False. Received: {given['flip']!r}.")
+        if not given.get("flip", True):
+            given |= {"augment": self.augment and functools.partial(self.augment, flip=False), "flip_tta": False}
         return dataclasses.replace(self, **given)
 
     @property
@@ -113,7 +127,7 @@ class Recipe(abc.ABC):
         Returns:
             Dictionary that JSON can hold.
         """
-        return {"epochs": self.epochs, "batch_size": self.batch_size}
+        return {"epochs": self.epochs, "batch_size": self.batch_size, "flip": self.flip}
 
     def folder_image_size(self, sizes):
         """The size at which the images of a folder are read.
@@ -128,7 +142,7 @@ class Recipe(abc.ABC):
 
     @abc.abstractmethod
     def train(self, job):
-        """Trains on nine tenths of the training images, or resumes where the training was stopped.
+        """Trains, or resumes where the training was stopped.
 
         Args:
             job: The `Job`.
@@ -137,20 +151,28 @@ class Recipe(abc.ABC):
             (model, history): the trained model, and a list with a dictionary for each epoch.
         """
 
+    def fit(self, model, job, *, batch_size, augment, callbacks=()):
+        """Trains a compiled model with `training.fit`.
 
-def make_train_ds(images, labels, **options):
-    """Makes the function that gives `training.fit` its training set.
+        Args:
+            model: A compiled `keras.Model`.
+            job: The `Job`.
+            batch_size: Integer, images in a training step.
+            augment: As for `data.pipeline`.
+            callbacks: List of `keras.callbacks.Callback`, default none.
 
-    Args:
-        images: Array of shape (count, height, width[, channels]).
-        labels: Integer array of shape (count,).
-        **options: For `data.pipeline`: `batch_size`, `augment`, `seed`.
-
-    Returns:
-        Function (first_epoch, shard) that returns an endless `tf.data.Dataset`.
-    """
-
-    def make(first_epoch, shard):
-        return data.pipeline(images, labels, training=True, first_epoch=first_epoch, shard=shard, **options)
-
-    return make
+        Returns:
+            List with a dictionary for each epoch.
+        """
+        options = {"batch_size": batch_size, "augment": augment, "seed": job.runtime.seed, "training": True}
+        return training.fit(
+            model,
+            lambda epoch, shard: data.pipeline(*job.train_split, first_epoch=epoch, shard=shard, **options),
+            steps_per_epoch=-(-len(job.train_split[1]) // batch_size),
+            epochs=self.epochs,
+            checkpoint=job.run_folder / "checkpoint.npz",
+            validation_data=data.pipeline(*job.val_split, batch_size=4 * batch_size),  # no gradients, so more fit
+            callbacks=callbacks,
+            verbose=job.verbose,
+            strategy=job.strategy,
+        )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
 
 from dlkit import data, models, training
-from dlkit.recipes import run_folder
-from dlkit.recipes.base import Recipe, make_train_ds
+from dlkit.recipes.base import Recipe
+
+LARGEST_SIDE = 64  # pixels: at 3000 x 4000 the dense layer of a small CNN would take 12 GB
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,41 +31,28 @@ class FromScratch(Recipe):
 
     method = "from scratch"
 
-    def pipeline_options(self, seed):
-        """The arguments with which `data.pipeline` makes the training batches.
+    def folder_image_size(self, sizes):
+        largest = max((max(size) for size in sizes), default=0)
+        if self.image_size or largest <= LARGEST_SIDE:
+            return super().folder_image_size(sizes)
+        print(
+            f"Images of up to {largest} pixels are resized to {LARGEST_SIDE} x {LARGEST_SIDE}. For another size pass "
+            "image_size=N (on the command line: --image-size N)."
+        )
+        return LARGEST_SIDE, LARGEST_SIDE
 
-        Args:
-            seed: Integer, the seed of shuffling and augmentation.
-
-        Returns:
-            Dictionary with "batch_size", "augment" and "seed".
-        """
-        augment = self.augment if self.epochs >= self.min_epochs_for_augmentation else None
-        return {"batch_size": self.batch_size, "augment": augment, "seed": seed}
+    def active_augment(self):
+        """The function that augments the batches of a training with so many epochs, or None."""
+        return self.augment if self.epochs >= self.min_epochs_for_augmentation else None
 
     def train(self, job):
-        train_split, val_split = run_folder.split_validation(job.dataset.train, job.runtime.seed)
-        steps_per_epoch = -(-len(train_split[1]) // self.batch_size)
-
-        def build():
-            image_shape, num_classes = job.dataset.train[0].shape[1:], len(job.dataset.class_names)
-            return self.build(image_shape, num_classes, steps_per_epoch * self.epochs, job.runtime.precision)
-
-        with job.strategy.scope() if job.strategy else contextlib.nullcontext():
-            model = build()
+        images, labels = job.train_split
+        steps = self.epochs * -(-len(labels) // self.batch_size)
+        with job.scope():
+            model = self.build(images.shape[1:], len(job.class_names), steps, job.runtime.precision)
         if self.prepare:
-            self.prepare(model, train_split[0])
-        history = training.fit(
-            model,
-            make_train_ds(*train_split, **self.pipeline_options(job.runtime.seed)),
-            steps_per_epoch=steps_per_epoch,
-            epochs=self.epochs,
-            checkpoint=job.run_folder / "checkpoint.npz",
-            validation_data=data.pipeline(*val_split, batch_size=500),
-            verbose=job.verbose,
-            strategy=job.strategy,
-        )
-        return run_folder.detach_from_strategy(model, build, job.strategy), history
+            self.prepare(model, images)
+        return model, self.fit(model, job, batch_size=self.batch_size, augment=self.active_augment())
 
 
 def _with_adam(builder, learning_rate, **options):
@@ -99,8 +86,9 @@ def _with_one_cycle(peak, *, shrink=0, **options):
     return build
 
 
-def _crop_flip_and_cutout(images, seed):
-    return data.random_cutout(data.random_crop_and_flip(images, seed), seed)
+def _crop_flip_and_cutout(images, seed, flip=True):
+    size = min(8, min(images.shape[1:3]) // 2)  # of smaller images, 8 pixels would leave little
+    return data.random_cutout(data.random_crop_and_flip(images, seed, flip=flip), seed, size=size)
 
 
 FROM_SCRATCH = {

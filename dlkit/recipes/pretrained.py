@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from dlkit import data, runtime, training, transfer
-from dlkit.recipes import run_folder
-from dlkit.recipes.base import Recipe, make_train_ds
+from dlkit import data, runtime, transfer, validation
+from dlkit.recipes.base import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +41,11 @@ class FineTuning(Recipe):
     head_learning_rate: float = 1e-3
     learning_rate: float = 1e-4
 
-    OPTIONS = ("epochs", "image_size", "unfreeze", "weights")
+    OPTIONS = (*Recipe.OPTIONS, "unfreeze", "weights")
     method = "a pretrained network"
 
     def check_requirements(self, data_dir):
+        validation.check_integer("image_size", self.image_size, at_least=32)  # the networks halve it five times
         if self.weights == "imagenet":
             transfer.find_weights(self.backbone)
         elif self.weights != "none" and not Path(self.weights).is_file():
@@ -67,35 +66,32 @@ class FineTuning(Recipe):
     def train(self, job):
         backbone = transfer.build_backbone(
             self.backbone,
-            job.dataset.train[0].shape[1:],
+            job.train_split[0].shape[1:],
             image_size=self.image_size,
             weights=None if self.weights == "none" else self.weights,
             precision=job.runtime.precision if job.runtime.device.startswith("GPU") else "float32",
         )
-        head = transfer.build_head(backbone.output_shape[1:], len(job.dataset.class_names), hidden=self.hidden)
-        complete = keras.Model(backbone.input, head(backbone.output), name=self.backbone)
-        transfer.unfreeze(complete, self.unfreeze, batch_norm=self.batch_norm)  # reports a mistyped stage at once
-        splits = run_folder.split_validation(job.dataset.train, job.runtime.seed)
-        head_history = self._train_head(backbone, head, *splits, job)
-        model = complete
+        head = transfer.build_head(backbone.output_shape[1:], len(job.class_names), hidden=self.hidden)
+        model = keras.Model(backbone.input, head(backbone.output), name=self.backbone)
+        transfer.unfreeze(model, self.unfreeze, batch_norm=self.batch_norm)  # reports a mistyped stage at once
+        head_history = self._train_head(backbone, head, job)
         if job.strategy:
-            with job.strategy.scope():
-                model = keras.models.clone_model(complete)  # its layers are trainable where those of `complete` are
-                model.set_weights(complete.get_weights())
+            weights = model.get_weights()
+            with job.scope():
+                model = keras.models.clone_model(model)  # its layers are trainable where those of the original are
+                model.set_weights(weights)
         start, batch_size = model.get_weights(), self.batch_size
         while True:
             try:
-                history = self._fine_tune(model, *splits, job, batch_size)
-                break
+                return model, [head_history, *self._fine_tune(model, job, batch_size)]
             except Exception as error:
                 if not runtime.is_out_of_memory(error) or batch_size == 1:
                     raise
                 batch_size //= 2
                 print(f"Out of memory. Training resumes after the last complete epoch, in batches of {batch_size}.")
                 model.set_weights(start)
-        return run_folder.detach_from_strategy(model, lambda: complete, job.strategy), [head_history, *history]
 
-    def _train_head(self, backbone, head, train_split, val_split, job):
+    def _train_head(self, backbone, head, job):
         """Trains the head alone, on features that are computed once: seconds instead of minutes for each epoch.
 
         Returns the entry for the history.
@@ -103,7 +99,7 @@ class FineTuning(Recipe):
         start = time.perf_counter()
         train_features, val_features = (
             np.asarray(transfer.cached_features(backbone, images, job.cache), "float32")
-            for images, _ in (train_split, val_split)
+            for images, _ in (job.train_split, job.val_split)
         )
         head.compile(
             keras.optimizers.Adam(self.head_learning_rate),
@@ -112,10 +108,10 @@ class FineTuning(Recipe):
         )
         history = head.fit(
             train_features,
-            train_split[1],
+            job.train_split[1],
             batch_size=128,
             epochs=30,
-            validation_data=(val_features, val_split[1]),
+            validation_data=(val_features, job.val_split[1]),
             callbacks=[keras.callbacks.EarlyStopping(monitor="val_accuracy", patience=3, restore_best_weights=True)],
             verbose=0,
         ).history
@@ -123,24 +119,15 @@ class FineTuning(Recipe):
         print(f"Head on frozen features: validation accuracy {best:.4f} after {len(history['loss'])} epochs.")
         return {"phase": "head", "val_accuracy": best, "seconds": time.perf_counter() - start}
 
-    def _fine_tune(self, model, train_split, val_split, job, batch_size):
+    def _fine_tune(self, model, job, batch_size):
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        with job.strategy.scope() if job.strategy else contextlib.nullcontext():
+        with job.scope():
             model.compile(keras.optimizers.Adam(self.learning_rate), loss, metrics=["accuracy"])
-        return training.fit(
-            model,
-            make_train_ds(*train_split, batch_size=batch_size, augment=self.augment, seed=job.runtime.seed),
-            steps_per_epoch=-(-len(train_split[1]) // batch_size),
-            epochs=self.epochs,
-            checkpoint=job.run_folder / "checkpoint.npz",
-            validation_data=data.pipeline(*val_split, batch_size=batch_size),
-            callbacks=[
-                keras.callbacks.ReduceLROnPlateau(monitor="val_loss", factor=0.3, patience=1),
-                keras.callbacks.EarlyStopping(monitor="val_loss", patience=3, restore_best_weights=True),
-            ],
-            verbose=job.verbose,
-            strategy=job.strategy,
-        )
+        callbacks = [
+            keras.callbacks.ReduceLROnPlateau(monitor="val_loss", factor=0.3, patience=1),
+            keras.callbacks.EarlyStopping(monitor="val_loss", patience=3, restore_best_weights=True),
+        ]
+        return self.fit(model, job, batch_size=batch_size, augment=self.augment, callbacks=callbacks)
 
 
 PRETRAINED = {

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 
 import numpy as np
+from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
+from tqdm import tqdm
 
 from dlkit import evaluate, plots, runtime
+from dlkit.data import DataError
+
+try:
+    import fcntl
+except ImportError:  # Windows does not have this lock
+    fcntl = None
+
+CHUNK = 500  # images that are looked at together, since they may be decoded from disk
 
 
 def split_validation(split, seed):
@@ -23,18 +34,17 @@ def split_validation(split, seed):
         ((images, labels), (images, labels)): for training and for validation.
 
     Raises:
-        ValueError: If there are too few images to set some of every class aside.
+        DataError: If there are too few images to set some of every class aside.
     """
     images, labels = split
-    indices = np.arange(len(labels))
-    try:
-        train_index, val_index = train_test_split(indices, test_size=0.1, stratify=labels, random_state=seed)
-    except ValueError as error:
-        raise ValueError(
-            "Expected enough training images to set a tenth of every class aside for validation. Received: "
-            f"{np.bincount(labels).tolist()} images of the classes. Add images, ten or more of each."
-        ) from error
-    return (images[train_index], labels[train_index]), (images[val_index], labels[val_index])
+    counts = np.bincount(labels).tolist()
+    if min(counts) < 2 or -(-len(labels) // 10) < len(counts):
+        raise DataError(
+            f"Expected ten or more training images of each of the {len(counts)} classes, since a tenth of them is set "
+            f"aside for validation. Received: {counts} images of the classes. Add images."
+        )
+    indices = train_test_split(np.arange(len(labels)), test_size=0.1, stratify=labels, random_state=seed)
+    return tuple((images.take(part, axis=0), labels[part]) for part in indices)  # decodes nothing
 
 
 def describe_data(dataset):
@@ -48,7 +58,8 @@ def describe_data(dataset):
     """
     digest = hashlib.sha256("\n".join(dataset.class_names).encode())
     for array in (*dataset.train, *dataset.test):
-        digest.update(np.ascontiguousarray(array))
+        for start in tqdm(range(0, len(array), CHUNK), desc="checksum", delay=1, disable=None):
+            digest.update(np.ascontiguousarray(array[start : start + CHUNK]))
     return {
         "name": dataset.name,
         "is_real": dataset.is_real,
@@ -59,27 +70,77 @@ def describe_data(dataset):
     }
 
 
-def check_settings(folder, settings):
-    """Makes the run folder, or checks that it belongs to a training with these settings.
+@contextlib.contextmanager
+def claim(folder, settings):
+    """Context manager that keeps a run folder, which it makes if necessary, for one training with these settings.
+
+    Other processes are kept out until the end of the block. If the block ends with an error before anything is saved,
+    the folder belongs to no training, so that it can be used after the mistake is corrected.
 
     Args:
         folder: Path of the run folder.
         settings: Dictionary that JSON can hold.
 
     Raises:
-        ValueError: If the folder belongs to a training with other settings or other data.
+        DataError: If the settings in the folder cannot be read.
+        ValueError: If the folder belongs to a training with other settings or other data, or to another process.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     file = folder / "settings.json"
-    if file.exists():
-        before = json.loads(file.read_text())
+    with open(folder / ".lock", "a") as lock:
+        _lock(lock, folder)
+        before = read_json(file) if file.exists() else settings
         if changed := [key for key in settings if before.get(key) != settings[key]]:
             changes = "; ".join(f"{key} was {before.get(key)}, now {settings[key]}" for key in changed)
             raise ValueError(
                 f"{folder} belongs to another training: {changes}. Choose another --out, or delete that folder."
             )
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(file, lambda part: part.write_text(json.dumps(settings, indent=2)))
+        write_atomically(file, lambda part: part.write_text(json.dumps(settings, indent=2)))
+        try:
+            yield
+        except BaseException:
+            if {path.name for path in folder.iterdir()} == {".lock", "settings.json"}:
+                file.unlink()
+            raise
+
+
+def _lock(file, folder):
+    """Locks the file until it is closed, at the latest when the process ends."""
+    try:
+        if fcntl:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise ValueError(
+            f"Another process is training in {folder}. Wait until it has ended, or choose another --out."
+        ) from error
+    except OSError:
+        pass  # a file system without locks
+
+
+def read_json(file, **types):
+    """Reads a JSON file that a training has written.
+
+    Args:
+        file: Path.
+        **types: The type of each entry that the file must have.
+
+    Returns:
+        Dictionary.
+
+    Raises:
+        DataError: If the file does not hold a dictionary with these entries, for example because the disk was full.
+    """
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if isinstance(content, dict) and all(isinstance(content.get(key), kind) for key, kind in types.items()):
+            return content
+        error = f"it holds {str(content)[:50]}"
+    except ValueError as found:  # json's own error is a subclass
+        error = found
+    raise DataError(
+        f"{file} is damaged, or was not written by a training: {error}. Delete {file.parent} and train again, or "
+        "choose another --out."
+    )
 
 
 def write_results(folder, model, dataset, history, conditions):
@@ -87,7 +148,7 @@ def write_results(folder, model, dataset, history, conditions):
 
     Args:
         folder: Path of the run folder.
-        model: The trained `keras.Model`.
+        model: The trained `keras.Model`, uncompiled, so that plain Keras can load it.
         dataset: The `Dataset`.
         history: List with a dictionary for each epoch.
         conditions: Dictionary that JSON can hold: settings, data, device. If its "flip_tta" is True, the model predicts
@@ -97,43 +158,63 @@ def write_results(folder, model, dataset, history, conditions):
         Dictionary, the content of `metrics.json`.
     """
     images, labels = dataset.test
+    write_atomically(folder / "model.keras", model.save)
     probs = evaluate.predict_probs(model, images, flip_tta=conditions["flip_tta"])
-    accuracy = evaluate.accuracy(labels, probs)
+    predicted, counts = probs.argmax(axis=1), np.bincount(labels)
+    accuracy = accuracy_score(labels, predicted)
     metrics = {
         "accuracy": accuracy,
         "accuracy_interval_95": evaluate.wilson_interval(accuracy, len(labels)),
+        "largest_class": [dataset.class_names[counts.argmax()], counts.max() / len(labels)],
         "seconds": round(sum(epoch["seconds"] for epoch in history), 2),
         "parameters": model.count_params(),
         "class_names": dataset.class_names,
+        "border_brightness": np.quantile(border_brightness(dataset.train[0][:CHUNK]), (0.05, 0.95)).tolist(),
         **conditions,
         "versions": runtime.versions(),
         "history": history,
     }
-    matrix = plots.plot_confusion_matrix(evaluate.confusion_matrix(labels, probs), dataset.class_names)
+    matrix = plots.plot_confusion_matrix(labels, predicted, dataset.class_names)
     sample = plots.plot_predictions(images[:24], labels[:24], probs[:24], dataset.class_names)
     write_atomically(folder / "confusion.png", lambda part: matrix.savefig(part, dpi=150))
     write_atomically(folder / "predictions.png", lambda part: sample.savefig(part, dpi=150))
-    write_atomically(folder / "model.keras", model.save)
     write_atomically(folder / "metrics.json", lambda part: part.write_text(json.dumps(metrics, indent=2)))
     return metrics
 
 
-def detach_from_strategy(model, build, strategy):
-    """Returns the trained model, or, if it was built in the scope of a strategy, a copy of it outside of that scope.
+def border_brightness(images):
+    """Mean of the outermost pixels of each image, which tells dark writing on a light ground from light on dark.
 
     Args:
-        model: The trained `keras.Model`.
-        build: Function without arguments that returns a model of the same architecture.
-        strategy: A `tf.distribute.Strategy`, or None.
+        images: uint8 array of shape (count, height, width[, channels]).
 
     Returns:
-        A `keras.Model` with the same weights.
+        Array of shape (count,), from 0 to 255.
     """
-    if strategy is None:
-        return model
-    copy = build()
-    copy.set_weights(model.get_weights())
-    return copy
+    images = np.asarray(images)
+    border = np.ones(images.shape[1:3], bool)
+    border[1:-1, 1:-1] = False
+    return images[:, border].reshape(len(images), -1).mean(axis=1)
+
+
+def report_flips(model, val_split):
+    """Says so if test-time augmentation with flips costs accuracy on the validation images.
+
+    Args:
+        model: A `keras.Model` that returns logits.
+        val_split: Tuple (images, labels).
+    """
+    images, labels = val_split
+    with_flips, without = (
+        accuracy_score(labels, evaluate.predict_probs(model, images, flip_tta=flip).argmax(axis=1))
+        for flip in (True, False)
+    )
+    if with_flips < evaluate.wilson_interval(without, len(labels))[0]:
+        print(
+            f"Validation accuracy is {without:.3f}, and {with_flips:.3f} with the mean over each image and its mirror "
+            "image, which this recipe predicts with: left and right seem to matter. Train again with flip=False (on "
+            "the command line: --no-flip)."
+        )
 
 
 def write_atomically(path, write):
@@ -144,5 +225,8 @@ def write_atomically(path, write):
         write: Function that writes the file to the path it is given.
     """
     part = path.with_name(f"part-{path.name}")
-    write(part)
-    os.replace(part, path)
+    try:
+        write(part)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
 """The start of a lesson or a command: TensorFlow without log output, seeds, the device, its dtype policy, the tier."""
 
-from dlkit.runtime.console import progress, suppress_native_stderr
+from dlkit.runtime.console import suppress_native_stderr
 from dlkit.runtime.device import configure_device, exact, is_out_of_memory
 from dlkit.runtime.shell import dlkit_command
 from dlkit.runtime.startup import TIERS, Runtime, setup, versions
@@ -13,7 +13,6 @@ __all__ = [
     "dlkit_command",
     "exact",
     "is_out_of_memory",
-    "progress",
     "setup",
     "strategy",
     "suppress_native_stderr",

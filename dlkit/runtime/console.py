@@ -1,4 +1,4 @@
-"""What a process writes to its terminal or notebook: progress, and the log output of TensorFlow."""
+"""What a process writes to its terminal or notebook, and what of the log output of TensorFlow is kept from it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import os
 import sys
 import tempfile
-import time
 
 
 def is_interactive():
@@ -37,27 +36,3 @@ def suppress_native_stderr():
         finally:
             os.dup2(original, 2)
             os.close(original)
-
-
-def progress(items, label, total=None):
-    """Iterates over items and shows the progress where a person watches a terminal.
-
-    Redirected output and notebooks stay free of progress lines.
-
-    Args:
-        items: Iterable, what to go through.
-        label: String, what is being done, such as "reading images".
-        total: Integer, the number of items, default `len(items)`.
-
-    Yields:
-        The items, in order.
-    """
-    total = len(items) if total is None else total
-    on_terminal, start, shown = sys.stderr.isatty(), time.monotonic(), 0.0
-    for done, item in enumerate(items):
-        if on_terminal and (now := time.monotonic()) - start > 1 and now - shown > 0.1:
-            shown = now
-            print(f"\r{label} {done:,}/{total:,}", end="", file=sys.stderr, flush=True)
-        yield item
-    if shown:
-        print(f"\r{label} {total:,}/{total:,}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Access to the network, and advice when it fails, for downloads and the doctor. Standard library only."""
+"""Advice when the network fails, for downloads and the doctor. Standard library only."""
 
 from __future__ import annotations
 
@@ -20,36 +20,8 @@ def is_offline():
     return os.environ.get("DLKIT_OFFLINE", "0") not in ("", "0")
 
 
-def open_url(url, *, timeout, method="GET"):
-    """Requests a URL through the proxy and with the certificates that the environment names at this moment.
-
-    `urllib.request.urlopen` remembers the proxy and certificates of its first call instead.
-
-    Args:
-        url: String.
-        timeout: Float, seconds without a byte after which to give up.
-        method: String, "GET" or "HEAD", default "GET".
-
-    Returns:
-        An `http.client.HTTPResponse`.
-
-    Raises:
-        OSError: If the server cannot be reached or answers with an error. `urllib.error.URLError` is an OSError.
-        http.client.HTTPException: If the answer is not valid HTTP.
-    """
-    return urllib.request.build_opener().open(urllib.request.Request(url, method=method), timeout=timeout)
-
-
 def proxy_for(url):
-    """The proxy that urllib uses for a URL.
-
-    Args:
-        url: String.
-
-    Returns:
-        String such as "proxy.school.edu:3128", without the user name and password that may be part of the setting, or
-        None.
-    """
+    """The proxy that urllib uses for a URL, without its user name and password, such as "proxy.edu:3128"; or None."""
     parts = urlsplit(url)
     proxy = urllib.request.getproxies().get(parts.scheme)
     if not proxy or urllib.request.proxy_bypass(parts.netloc):
@@ -58,14 +30,7 @@ def proxy_for(url):
 
 
 def describe_error(error):
-    """The text of an exception from urllib, without the credentials of a proxy.
-
-    Args:
-        error: Exception.
-
-    Returns:
-        String.
-    """
+    """The text of an exception from urllib, without the credentials of a proxy."""
     plain = isinstance(error, urllib.error.URLError) and not isinstance(error, urllib.error.HTTPError)
     text = str(error.reason if plain else error) or type(error).__name__
     for proxy in urllib.request.getproxies().values():
@@ -76,15 +41,10 @@ def describe_error(error):
 
 
 def suggest_fix(error, url):
-    """What to do about an exception from urllib, according to its cause.
+    """What to do about an exception from the request of a URL, or from writing the file, according to its cause.
 
-    Args:
-        error: Exception.
-        url: String, the URL that was requested.
-
-    Returns:
-        String, one step in words, without a period because it may end with a command to paste; None where the best
-        advice is to try again later.
+    One step in words, without a period because it may end with a command to paste; None where the best advice is to try
+    again later.
     """
     text, proxy = str(error), proxy_for(url)
     if "CERTIFICATE_VERIFY_FAILED" in text:
@@ -93,6 +53,8 @@ def suggest_fix(error, url):
         login = shell.set_variable_command("HTTPS_PROXY", f"http://NAME:PASSWORD@{proxy or 'HOST:PORT'}")
         return f"the proxy requires a user name and a password (write @ as %40, and so on): {login}"
     cause = getattr(error, "reason", error)
+    if getattr(cause, "errno", None) == errno.ENOSPC:
+        return "make room on the disk"
     if isinstance(cause, socket.gaierror) or getattr(cause, "errno", None) in _UNREACHABLE:
         return f"check the proxy {proxy}, which HTTPS_PROXY or the system names" if proxy else "check the connection"
     return None

@@ -18,49 +18,29 @@ _SYNTAX = {
 }
 
 
-def kind(platform=sys.platform, environment=os.environ):
-    """The kind of shell that started this process, recognized by the variables that shells set.
-
-    Args:
-        platform: String, a value of `sys.platform`, default that of this machine.
-        environment: Mapping of environment variables, default those of this process.
-
-    Returns:
-        String, "sh" (also for bash and zsh), "fish", "powershell" or "cmd".
-
-    Example:
-        >>> kind("linux", {"SHELL": "/bin/zsh"})
-        'sh'
-    """
-    if platform == "win32" and "MSYSTEM" not in environment:  # Git Bash sets MSYSTEM
-        return "cmd" if "PROMPT" in environment else "powershell"
-    if platform != "win32" and "PSModulePath" in environment:
+def kind():
+    """The kind of shell that started this process, a key of `_SYNTAX`, recognized by the variables that shells set."""
+    if sys.platform == "win32" and "MSYSTEM" not in os.environ:  # Git Bash sets MSYSTEM
+        return "cmd" if "PROMPT" in os.environ else "powershell"
+    if sys.platform != "win32" and "PSModulePath" in os.environ:
         return "powershell"
-    return "fish" if Path(environment.get("SHELL", "")).name == "fish" else "sh"
+    return "fish" if Path(os.environ.get("SHELL", "")).name == "fish" else "sh"
 
 
 def join_command(*words):
-    """A command as one line, in which each word is quoted where this shell needs it.
-
-    Args:
-        *words: Strings, the program and its arguments.
-
-    Returns:
-        String.
-    """
-    shell = kind()
-    if shell in ("sh", "fish"):
-        return shlex.join(words)
-    quoted = [_quote(word, shell) for word in words]
+    """A program and its arguments as one line, in which each word is quoted where this shell needs it."""
+    words = [_quote(word) for word in words]
     # PowerShell prints a quoted name instead of running it, unless & precedes it.
-    call = "& " if shell == "powershell" and quoted[0].startswith('"') else ""
-    return call + " ".join(quoted)
+    call = "& " if kind() == "powershell" and words[0].startswith('"') else ""
+    return call + " ".join(words)
 
 
-def _quote(word, shell):
+def _quote(word):
+    if kind() in ("sh", "fish"):
+        return shlex.quote(word)
     if re.fullmatch(r"[\w.:\\/=+-]+", word):
         return word
-    return f'"{_escape(word)}"' if shell == "powershell" else f'"{word}"'
+    return f'"{_escape(word)}"' if kind() == "powershell" else f'"{word}"'
 
 
 def _escape(text):
@@ -68,14 +48,7 @@ def _escape(text):
 
 
 def python_command(*arguments):
-    """The command that runs the Python of this process.
-
-    Args:
-        *arguments: Strings, such as "-m", "pip".
-
-    Returns:
-        String.
-    """
+    """The command that runs the Python of this process."""
     return join_command(sys.executable or "python", *arguments)
 
 
@@ -97,42 +70,19 @@ def dlkit_command(*arguments):
 
 
 def set_variable_command(name, value):
-    """The command that sets an environment variable in this shell.
-
-    Args:
-        name: String, the variable.
-        value: String or number, its value.
-
-    Returns:
-        String.
-    """
-    shell = kind()
-    quoted = {"powershell": _escape, "cmd": str}.get(shell, shlex.quote)(str(value))
-    return _SYNTAX[shell][0].format(name=name, value=quoted)
+    """The command that sets an environment variable in this shell to a string or number."""
+    quote = {"powershell": _escape, "cmd": str}.get(kind(), shlex.quote)
+    return _SYNTAX[kind()][0].format(name=name, value=quote(str(value)))
 
 
 def unset_variable_command(name):
-    """The command that removes an environment variable in this shell.
-
-    Args:
-        name: String, the variable.
-
-    Returns:
-        String.
-    """
+    """The command that removes an environment variable in this shell."""
     return _SYNTAX[kind()][1].format(name=name)
 
 
 def delete_file_command(path):
-    """The command that deletes a file in this shell.
-
-    Args:
-        path: String or path of the file.
-
-    Returns:
-        String.
-    """
-    return _SYNTAX[kind()][2].format(value=join_command("file", str(path)).partition(" ")[2])
+    """The command that deletes a file in this shell."""
+    return _SYNTAX[kind()][2].format(value=_quote(str(path)))
 
 
 def project_folder():
@@ -144,12 +94,8 @@ def project_folder():
 def pip_install_command(*requirements):
     """The command that installs packages for the Python of this process, in the project's versions, from any folder.
 
-    Args:
-        *requirements: Strings, such as "tensorflow[and-cuda]", or options of pip; default everything that the project
-            needs, which is known only where `project_folder()` is not None.
-
-    Returns:
-        String.
+    Without requirements it installs everything that the project needs, which is known only where there is a
+    `project_folder`. Options of pip may precede them.
     """
     folder = project_folder()
     if folder is None:

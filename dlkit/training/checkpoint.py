@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import json
 import math
 import os
@@ -15,11 +16,16 @@ import numpy as np
 
 STATEFUL_CALLBACKS = (keras.callbacks.EarlyStopping, keras.callbacks.ReduceLROnPlateau)
 CALLBACK_STATE = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")  # attributes of those two
-_FOLDER_PROBLEMS = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS)
+_ADVICE = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), " Free some space and start again."),
+    **dict.fromkeys((errno.ENOENT, errno.ENOTDIR), " Create the folder, or choose another one."),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), " Make the folder writable, or choose another one."),
+}
+_STALE = 600  # seconds without a change after which an unfinished file belongs to a process that was killed
 
 
 class DivergedError(ValueError):
-    """The loss became NaN or infinite. The last complete epoch before that is saved, if there was one."""
+    """The loss or a weight became NaN or infinite. The last complete epoch before that is saved, if there was one."""
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -31,8 +37,8 @@ class Checkpoint(keras.callbacks.Callback):
     one that was never stopped.
 
     The file is written under another name and then renamed, so that a kill or a full disk at any moment leaves the last
-    complete epoch. When the loss becomes NaN or infinite, training ends with a `DivergedError`, and that epoch is not
-    saved.
+    complete epoch. When the loss or a weight becomes NaN or infinite, training ends with a `DivergedError`, and that
+    epoch is not saved.
 
     Args:
         path: String or path, the file; it ends in `.npz`. Its folder must exist.
@@ -42,13 +48,18 @@ class Checkpoint(keras.callbacks.Callback):
     Attributes:
         history: List with a dictionary for each epoch: the metrics by Keras's names, and "seconds".
         stopped: Boolean, whether a callback had ended the training when the file was saved.
+
+    Raises:
+        ValueError: If the path does not end in `.npz`.
     """
 
     def __init__(self, path, callbacks=()):
         super().__init__()
         self.stateful_callbacks = [callback for callback in callbacks if isinstance(callback, STATEFUL_CALLBACKS)]
         self.path, self.history, self.stopped = Path(path), [], False
-        self._start, self._saved_callbacks = 0.0, ()
+        self._start, self._saved_callbacks, self._epoch, self._batches = 0.0, (), 0, 0
+        if self.path.suffix != ".npz":
+            raise ValueError(f"Expected a checkpoint whose name ends in .npz. Received: {str(path)!r}.")
 
     def restore(self, model):
         """Loads the saved state into a compiled model, if there is any.
@@ -60,12 +71,12 @@ class Checkpoint(keras.callbacks.Callback):
             Integer, the number of epochs that are done; 0 when nothing was saved.
 
         Raises:
-            ValueError: If the file is damaged or belongs to another model, optimizer or set of callbacks.
+            ValueError: If the file is damaged or belongs to another model, optimizer or set of callbacks, or the model
+                is not compiled.
         """
+        variables = training_variables(model)
         if not self.path.exists():
             return 0
-        model.optimizer.build(model.trainable_variables)
-        variables = training_variables(model)
         try:
             with np.load(self.path, allow_pickle=False) as saved:
                 about = json.loads(str(saved["about"]))
@@ -74,8 +85,9 @@ class Checkpoint(keras.callbacks.Callback):
             history, callbacks = ([dict(entry) for entry in about[key]] for key in ("history", "callbacks"))
             stopped = bool(about["stopped"])
         except Exception as error:  # NumPy, zipfile and json raise many kinds for a damaged file
-            fix = "Make it readable" if isinstance(error, PermissionError) else "Delete it to start from scratch"
-            raise ValueError(f"{self.path} cannot be read as a checkpoint: {error}. {fix}.") from error
+            is_damaged = not isinstance(error, (OSError, MemoryError))
+            fix = " Delete it to start from scratch." if is_damaged else ""
+            raise ValueError(f"{self.path} cannot be read as a checkpoint: {error}.{fix}") from error
         shapes = [tuple(variable.shape) for variable in variables]
         if [value.shape for value in values] != shapes or len(best) != len(self.stateful_callbacks):
             raise ValueError(
@@ -96,34 +108,66 @@ class Checkpoint(keras.callbacks.Callback):
             if best_weights:
                 callback.best_weights = best_weights
 
+    def check_writable(self):
+        """Raises an `OSError` if the folder cannot be written to, before the first step instead of after an epoch."""
+        try:
+            self._part.touch()
+            self._part.unlink()
+        except OSError as error:
+            raise OSError(f"{self.path} cannot be written: {error}.{_ADVICE.get(error.errno, '')}") from error
+
+    @property
+    def _part(self):
+        """The name under which this process writes, so that two processes never write into the same file."""
+        return self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
+
     def on_train_begin(self, logs=None):
         self.restore_callbacks()  # their own on_train_begin has just reset them
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._start = time.perf_counter()
+        self._start, self._epoch, self._batches = time.perf_counter(), epoch, 0
 
     def on_train_batch_end(self, batch, logs=None):
+        self._batches = batch + 1
         self.check_loss(logs["loss"], batch)
 
     def check_loss(self, loss, batch):
-        """Stops a training whose loss is NaN or infinite.
-
-        Args:
-            loss: Float, the loss of a batch.
-            batch: Integer, the number of the batch in its epoch, from 0.
-
-        Raises:
-            DivergedError: If the loss is NaN or infinite. The message says in which epoch and batch that happened.
-        """
+        """Raises a `DivergedError` if the loss of a batch, counted from 0, is NaN or infinite."""
         if not math.isfinite(loss):
-            done = len(self.history)
-            saved = f"The state after epoch {done} is saved in {self.path}" if done else "Nothing was saved"
-            raise DivergedError(
-                f"The loss became {loss} in epoch {done + 1}, batch {batch + 1}. {saved}. Try a lower learning rate or "
-                "`clipnorm`, and look at the inputs: a single NaN is enough. Then choose another run folder."
+            raise self._diverged(f"The loss became {loss} in epoch {self._epoch + 1}, batch {batch + 1}")
+
+    def check_epoch(self, model, logs):
+        """Raises a `DivergedError` if a weight or the validation loss is NaN or infinite after an epoch.
+
+        The loss of the batches does not always show it: on a processor, ReLU turns NaN into 0.
+        """
+        broken = [v.path for v in training_variables(model) if not keras.ops.all(keras.ops.isfinite(v))]
+        if broken:
+            raise self._diverged(f"{broken[0]} became NaN or infinite in epoch {self._epoch + 1}")
+        if not math.isfinite(logs.get("val_loss", 0)):
+            raise self._diverged(f"The validation loss became {logs['val_loss']} in epoch {self._epoch + 1}")
+
+    def _diverged(self, what):
+        return DivergedError(
+            f"{what}. {self._saved()}. Try a lower learning rate or `clipnorm`, and look at the inputs: a single NaN "
+            "is enough. Then choose another run folder."
+        )
+
+    def _saved(self):
+        return f"Epoch {self._epoch} is saved in {self.path}" if self._epoch else "Nothing was saved"
+
+    def check_batches(self, batches, steps):
+        """Raises a `ValueError` if an epoch had fewer batches than steps, because the dataset ended."""
+        if batches < steps:
+            raise ValueError(
+                f"Expected {steps} batches in epoch {self._epoch + 1}. Received: {batches}, then the dataset ended. "
+                f"{self._saved()}. Let make_train_ds return an endless dataset, such as "
+                "`data.pipeline(..., training=True, first_epoch=first_epoch)`."
             )
 
     def on_epoch_end(self, epoch, logs=None):
+        self.check_batches(self._batches, (self.params or {}).get("steps") or 0)
+        self.check_epoch(self.model, logs)
         self.history.append({**{k: float(v) for k, v in logs.items()}, "seconds": time.perf_counter() - self._start})
         values = {f"variable_{k}": np.asarray(v) for k, v in enumerate(training_variables(self.model))}
         best = [getattr(callback, "best_weights", None) or [] for callback in self.stateful_callbacks]
@@ -138,23 +182,22 @@ class Checkpoint(keras.callbacks.Callback):
         self._write({"about": json.dumps(about), **values})
 
     def _write(self, values):
-        part = self.path.with_suffix(".part")
         try:
-            with open(part, "wb") as file:
+            with open(self._part, "wb") as file:
                 np.savez(file, **values)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(part, self.path)
+            os.replace(self._part, self.path)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                part.unlink()
-            done = len(self.history)
-            saved = f"Epoch {done - 1} is" if done > 1 else "Nothing was"
-            fix = "Create the folder or make it writable" if error.errno in _FOLDER_PROBLEMS else "Free some space"
             raise OSError(
-                f"Epoch {done} could not be saved: {error}. {saved} saved in {self.path}. {fix}; the same "
-                "command then resumes from there."
+                f"Epoch {self._epoch + 1} could not be saved: {error}. {self._saved()}.{_ADVICE.get(error.errno, '')}"
             ) from error
+        finally:
+            with contextlib.suppress(OSError):
+                self._part.unlink(missing_ok=True)
+                for file in self.path.parent.glob(f"{glob.escape(self.path.name)}.*.part"):
+                    if time.time() - file.stat().st_mtime > _STALE:
+                        file.unlink()
 
 
 def _attributes(callback):
@@ -166,9 +209,15 @@ def training_variables(model):
     """All variables of a training: those of the model, of its seed generators and of its optimizer.
 
     Args:
-        model: A compiled `keras.Model`, built optimizer included.
+        model: A compiled `keras.Model`. Its optimizer is built if it is not yet.
 
     Returns:
         List of `keras.Variable`.
+
+    Raises:
+        ValueError: If the model is not compiled.
     """
+    if getattr(model, "optimizer", None) is None:
+        raise ValueError(f"Expected a compiled model. Received: {model!r}. Call `model.compile` first.")
+    model.optimizer.build(model.trainable_variables)
     return model.variables + model.optimizer.variables

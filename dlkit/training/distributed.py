@@ -8,12 +8,16 @@ https://www.tensorflow.org/guide/distributed_training#setting_up_the_tf_config_e
 
 from __future__ import annotations
 
+import hashlib
+import itertools
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from dlkit import runtime
 from dlkit.training.checkpoint import training_variables
+from dlkit.training.checks import check_first_batch, is_sparse_crossentropy
 
 
 class WorkerLostError(ConnectionError):
@@ -31,13 +35,10 @@ def fit_distributed(
     checkpoint; the others receive its state before the first step, so that they need no shared file system.
 
     Args:
-        model: A `keras.Model`, built and compiled in `strategy.scope()`, with a Keras loss and integer labels.
-        make_train_ds: Function (first_epoch, shard) that returns an endless `tf.data.Dataset`, as for
-            `dlkit.training.fit`.
+        model: A `keras.Model`, built and compiled in `strategy.scope()`, with a sparse cross-entropy as its loss.
+        make_train_ds, steps_per_epoch, epochs: As for `dlkit.training.fit`.
         strategy: The `tf.distribute.Strategy` that `runtime.strategy()` returned.
         saver: The `Checkpoint` of this training.
-        steps_per_epoch: Integer, batches in an epoch.
-        epochs: Integer, the total number of epochs, those before a stop included.
         validation_data: A `tf.data.Dataset` of (inputs, targets), or None. Every worker validates on all of it.
         callbacks: List of `keras.callbacks.Callback`. They run on worker 0; a new learning rate, new weights or a
             decision to stop reach the other workers after every epoch.
@@ -45,37 +46,41 @@ def fit_distributed(
 
     Returns:
         List with a dictionary for each epoch: "loss", "accuracy", "seconds", and "val_loss" and "val_accuracy" with
-        validation data. On workers other than 0 it holds only the epochs since the last start.
+        validation data. It is empty on workers other than 0.
 
     Raises:
         WorkerLostError: If another worker stops answering. Start all of them again with the same commands.
-        ValueError: If the checkpoint is damaged or belongs to another model, optimizer or set of callbacks.
-        DivergedError: If the loss becomes NaN or infinite.
+        ValueError: If the workers differ in model, optimizer, loss, number of steps or validation data, the loss is
+            another one, the data do not fit the model, or the checkpoint cannot be used.
+        DivergedError: If the loss or a weight becomes NaN or infinite.
         OSError: If an epoch cannot be saved.
     """
     index, workers = runtime.worker()
     chief = index == 0
-    with strategy.scope():
-        model.optimizer.build(model.trainable_variables)
-        done = saver.restore(model) if chief else 0
+    if not is_sparse_crossentropy(model.loss) or model.loss.reduction != "sum_over_batch_size":
+        raise ValueError(f"Expected a model whose loss is a mean of sparse cross-entropies. Received: {model.loss!r}.")
     try:
+        _check_agreement(strategy, model, validation_data, steps_per_epoch, epochs)
+        with strategy.scope():
+            training_variables(model)  # builds the optimizer
+            done = saver.restore(model) if chief else 0
+        if chief:
+            saver.check_writable()
         model.stop_training = saver.stopped
         done = _broadcast_state(strategy, model, done, chief)
         callback_list = keras.callbacks.CallbackList([*callbacks, saver] if chief else [], model=model)
-        batches, step = _make_batches(strategy, make_train_ds, done), _make_step(strategy, model)
+        batches, step = _make_batches(strategy, model, make_train_ds, done), _make_step(strategy, model)
         evaluate = _make_evaluation(model)
         callback_list.on_train_begin()
         for epoch in range(done, epochs):
             if model.stop_training:
                 break
+            saver.on_epoch_begin(epoch)  # on every worker, for its messages
             callback_list.on_epoch_begin(epoch)
-            sums = []
-            for batch in range(steps_per_epoch):
-                sums.append([float(value) for value in step(next(batches))])
-                saver.check_loss(sums[-1][0], batch)
-            logs = _means(sums)
+            logs = _train_epoch(step, batches, steps_per_epoch, saver)
             if validation_data is not None:
                 logs |= {f"val_{name}": v for name, v in _means(evaluate(*batch) for batch in validation_data).items()}
+            saver.check_epoch(model, logs)  # on every worker, so that all of them end
             if verbose:
                 _print_epoch(epoch, epochs, logs)
             callback_list.on_epoch_end(epoch, logs)
@@ -92,6 +97,16 @@ def fit_distributed(
     return saver.history
 
 
+def _train_epoch(step, batches, steps_per_epoch, saver):
+    """One epoch of training; returns the means of loss and accuracy."""
+    sums = []
+    for batch in itertools.islice(batches, steps_per_epoch):
+        sums.append([float(value) for value in step(batch)])
+        saver.check_loss(sums[-1][0], len(sums) - 1)
+    saver.check_batches(len(sums), steps_per_epoch)
+    return _means(sums)
+
+
 def _print_epoch(epoch, epochs, logs):
     print(f"Epoch {epoch + 1}/{epochs} - " + " - ".join(f"{k}: {v:.4f}" for k, v in logs.items()), flush=True)
 
@@ -101,14 +116,7 @@ def _broadcast_state(strategy, model, done, chief):
     variables = training_variables(model)
     values = [np.asarray(variable, "float64") for variable in variables]  # exact for every dtype in there
     flat = np.concatenate([[done, model.stop_training], *(value.ravel() for value in values)])
-
-    @tf.function
-    def total(numbers):
-        per_replica = strategy.run(tf.identity, args=(numbers,))
-        return strategy.reduce("SUM", per_replica, axis=None)
-
-    devices = strategy.num_replicas_in_sync // runtime.worker()[1]  # of each worker; all of them add the same values
-    flat = total(tf.constant(flat if chief else np.zeros_like(flat))).numpy() / devices
+    flat = _sum_over_workers(strategy, flat if chief else np.zeros_like(flat))
     ends = np.cumsum([2, *(value.size for value in values)])
     for variable, value, start in zip(variables, values, ends, strict=False):
         variable.assign(flat[start : start + value.size].reshape(value.shape).astype(variable.dtype))
@@ -116,13 +124,48 @@ def _broadcast_state(strategy, model, done, chief):
     return int(flat[0])
 
 
-def _make_batches(strategy, make_train_ds, first_epoch):
+def _sum_over_workers(strategy, array):
+    @tf.function
+    def total(numbers):
+        return strategy.reduce("SUM", strategy.run(tf.identity, args=(numbers,)), axis=None)
+
+    devices = strategy.num_replicas_in_sync // runtime.worker()[1]  # of each worker; all of them add the same values
+    return total(tf.constant(array)).numpy() / devices
+
+
+def _check_agreement(strategy, model, validation_data, steps_per_epoch, epochs):
+    """Refuses to train on workers that differ, which would end in other weights, or in TensorFlow's errors."""
+    batch = () if validation_data is None else check_first_batch(model, validation_data, "validation_data")
+    exact = [np.asarray(array) for array in keras.tree.flatten(batch)]
+    settings = {
+        "model": [(tuple(variable.shape), variable.dtype) for variable in model.variables],
+        "optimizer": {**model.optimizer.get_config(), "name": None},
+        "loss": model.loss.get_config(),
+        "steps_per_epoch": steps_per_epoch,
+        "epochs": epochs,
+        "validation_data": [array.tobytes() for array in exact if array.dtype.kind in "iub"],  # floats are rounded
+    }
+    index, workers = runtime.worker()
+    table = np.zeros((workers, len(settings)))  # of 48-bit numbers, which float64 holds and adds exactly
+    for k, value in enumerate(settings.values()):
+        table[index, k] = int.from_bytes(hashlib.sha256(repr(value).encode()).digest()[:6], "big")
+    table = _sum_over_workers(strategy, table)
+    for k, row in enumerate(table):
+        if different := [name for name, a, b in zip(settings, row, table[0], strict=True) if a != b]:
+            raise ValueError(
+                f"Expected the same training on all workers. Received: worker {k} differs from worker 0 in "
+                f"{', '.join(different)}. Start the same program, with the same data, on every machine."
+            )
+
+
+def _make_batches(strategy, model, make_train_ds, first_epoch):
     """An iterator over this worker's shards; a worker with several devices splits its shard among them."""
 
     def local(context):
         count = context.num_input_pipelines
         devices = context.num_replicas_in_sync // count
         dataset = make_train_ds(first_epoch, (context.input_pipeline_id, count))
+        check_first_batch(model, dataset, "the training set")
         return dataset.flat_map(
             lambda x, y: tf.data.Dataset.range(devices).map(lambda device: (x[device::devices], y[device::devices]))
         )
@@ -142,6 +185,7 @@ def _make_step(strategy, model):
             loss = sums[0] / batch_size
             if model.losses:
                 loss += tf.add_n(model.losses) / context.num_replicas_in_sync
+            loss = model.optimizer.scale_loss(loss)  # for 16-bit floats; applying the gradients divides by it again
         variables = model.trainable_variables
         model.optimizer.apply(tape.gradient(loss, variables), variables)  # which adds up the workers' gradients
         return sums
@@ -159,6 +203,7 @@ def _make_evaluation(model):
 
 
 def _sums(model, y, logits):
+    y = tf.reshape(y, (-1,))
     losses = tf.cast(model.loss.call(y, logits), "float32")
     correct = tf.cast(tf.argmax(logits, axis=1) == tf.cast(y, "int64"), "float32")
     return [tf.reduce_sum(losses), tf.reduce_sum(correct), tf.cast(tf.shape(y)[0], "float32")]

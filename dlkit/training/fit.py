@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 
 from dlkit.training.checkpoint import Checkpoint, training_variables
+from dlkit.training.checks import check_first_batch
+from dlkit.validation import check_integer, check_seed
 
 
 def fit(
@@ -26,8 +28,8 @@ def fit(
         make_train_ds: Function (first_epoch, shard) that returns an endless `tf.data.Dataset`. It begins with that
             epoch (0 at the start, more after a stop) and holds this worker's shard (index, count) of each batch, such
             as `lambda first_epoch, shard: data.pipeline(..., first_epoch=first_epoch, shard=shard)`.
-        steps_per_epoch: Integer, batches in an epoch.
-        epochs: Integer, the total number of epochs, those before the stop included.
+        steps_per_epoch: Integer of 1 or more, batches in an epoch.
+        epochs: Integer of 1 or more, the total number of epochs, those before the stop included.
         checkpoint: String or path of the checkpoint file; it ends in `.npz`. Its folder must exist.
         validation_data: A `tf.data.Dataset` of (inputs, targets), or None (the default).
         callbacks: List of `keras.callbacks.Callback`, default none. The state of `EarlyStopping` and of
@@ -40,37 +42,40 @@ def fit(
         List with a dictionary for each epoch: the metrics by Keras's names, and "seconds" of training and validation.
 
     Raises:
-        ValueError: If the checkpoint is damaged or belongs to another model, optimizer or set of callbacks.
-        DivergedError: If the loss becomes NaN or infinite. The last complete epoch stays saved.
-        OSError: If an epoch cannot be saved. The last complete epoch before it stays saved.
+        ValueError: If an argument is out of range; if the first batch holds NaN or labels that do not fit the outputs
+            of the model; if the dataset ends early; or if the checkpoint is damaged or belongs to another model,
+            optimizer or set of callbacks.
+        DivergedError: If the loss or a weight becomes NaN or infinite. The last complete epoch stays saved.
+        OSError: If the folder of the checkpoint cannot be written to, or an epoch cannot be saved. The last complete
+            epoch before it stays saved.
         dlkit.training.distributed.WorkerLostError: If another worker of the strategy stops answering.
     """
     saver = Checkpoint(checkpoint, callbacks)
+    if not callable(make_train_ds):
+        raise ValueError(f"Expected make_train_ds to be a function (first_epoch, shard). Received: {make_train_ds!r}.")
+    options = {
+        "steps_per_epoch": check_integer("steps_per_epoch", steps_per_epoch),
+        "epochs": check_integer("epochs", epochs),
+        "verbose": check_integer("verbose", verbose, at_least=0, at_most=2),
+        "validation_data": validation_data,
+    }
     if strategy is not None:
         from dlkit.training import distributed  # here: it needs TensorFlow, the rest runs on every backend of Keras
 
-        return distributed.fit_distributed(
-            model,
-            make_train_ds,
-            strategy,
-            saver,
-            steps_per_epoch=steps_per_epoch,
-            epochs=epochs,
-            validation_data=validation_data,
-            callbacks=callbacks,
-            verbose=verbose,
-        )
+        return distributed.fit_distributed(model, make_train_ds, strategy, saver, callbacks=callbacks, **options)
     done = saver.restore(model)
     if done < epochs and not saver.stopped:
+        saver.check_writable()
+        train_ds = make_train_ds(done, (0, 1))
+        check_first_batch(model, train_ds, "the training set")
+        if validation_data is not None:
+            check_first_batch(model, validation_data, "validation_data")
         model.fit(
-            make_train_ds(done, (0, 1)),
-            steps_per_epoch=steps_per_epoch,
-            epochs=epochs,
+            train_ds,
             initial_epoch=done,
-            validation_data=validation_data,
             callbacks=[*callbacks, saver],
-            verbose=verbose,
             shuffle=False,  # the dataset shuffles itself
+            **options,
         )
     else:
         saver.restore_callbacks()
@@ -88,11 +93,14 @@ def restart(model, seed):
     Args:
         model: A compiled Sequential or functional `keras.Model`. Its learning rate stays as it is now.
         seed: Integer, the seed of everything random from here on. The same seed gives the same initial weights.
+
+    Raises:
+        ValueError: If the model is not compiled, or the seed is out of range.
     """
-    keras.utils.set_random_seed(seed)
+    variables = training_variables(model)
+    keras.utils.set_random_seed(check_seed(seed))
     fresh = type(model).from_config(model.get_config())
     optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
     optimizer.build(fresh.trainable_variables)
-    model.optimizer.build(model.trainable_variables)
-    for variable, new in zip(training_variables(model), fresh.variables + optimizer.variables, strict=True):
+    for variable, new in zip(variables, fresh.variables + optimizer.variables, strict=True):
         variable.assign(new)

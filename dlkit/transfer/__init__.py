@@ -1,16 +1,14 @@
 """Transfer learning: pretrained backbones with their preprocessing, freezing and fine-tuning, cached features."""
 
 from dlkit.transfer.backbones import BACKBONES, build_backbone, build_head, find_weights
-from dlkit.transfer.features import cache_key, cached_features
-from dlkit.transfer.freezing import L2SP, add_l2_sp, freeze, split_model, unfreeze
+from dlkit.transfer.features import cached_features
+from dlkit.transfer.freezing import add_l2_sp, freeze, split_model, unfreeze
 
 __all__ = [
     "BACKBONES",
-    "L2SP",
     "add_l2_sp",
     "build_backbone",
     "build_head",
-    "cache_key",
     "cached_features",
     "find_weights",
     "freeze",

@@ -6,16 +6,17 @@ given images in the wrong range.
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
 from keras import layers
 
-from dlkit import models
-from dlkit.data import DataError, locations
+from dlkit.data import download, locations
+from dlkit.data.dataset import DataError
+from dlkit.models.common import check_input_shape, check_integers, dtype_policy, logits_layer
 from dlkit.runtime.network import is_offline
+from dlkit.validation import check_finite, check_integer, check_number
 
 
 @dataclass(frozen=True)
@@ -24,59 +25,73 @@ class Backbone:
 
     Attributes:
         application: String, name of the network in `keras.applications`.
-        file: String, file name of its ImageNet weights without the classifier, as Keras names it.
+        path: String, where Keras publishes its ImageNet weights without the classifier, below `WEIGHTS_URL`.
         scaling: String, the inputs that the weights expect: "caffe" (blue, green, red, minus the channel means of
             ImageNet), "tf" (-1 to 1), or "internal" (0 to 255, which the network scales itself).
+        md5: String, the MD5 of the file, or None where Keras publishes none.
         options: Dictionary of further arguments for the function in `keras.applications`.
     """
 
     application: str
-    file: str
+    path: str
     scaling: str
+    md5: str | None = None
     options: dict = field(default_factory=dict)
 
+    @property
+    def file(self):
+        return self.path.rpartition("/")[2]
 
-_KERNELS = "weights_tf_dim_ordering_tf_kernels"
+
+WEIGHTS_URL = "https://storage.googleapis.com/tensorflow/keras-applications/"
+_TF = "weights_tf_dim_ordering_tf_kernels"
 BACKBONES = {
-    "resnet50": Backbone("ResNet50", f"resnet50_{_KERNELS}_notop.h5", "caffe"),
-    "resnet50v2": Backbone("ResNet50V2", f"resnet50v2_{_KERNELS}_notop.h5", "tf"),
-    "mobilenet": Backbone("MobileNet", "mobilenet_2_5_224_tf_no_top.h5", "tf", {"alpha": 0.25}),
-    "mobilenetv2": Backbone("MobileNetV2", f"mobilenet_v2_{_KERNELS}_1.0_224_no_top.h5", "tf"),
-    "efficientnetv2b0": Backbone("EfficientNetV2B0", "efficientnetv2-b0_notop.h5", "internal"),
+    "resnet50": Backbone("ResNet50", f"resnet/resnet50_{_TF}_notop.h5", "caffe", "4d473c1dd8becc155b73f8504c6f6626"),
+    "resnet50v2": Backbone("ResNet50V2", f"resnet/resnet50v2_{_TF}_notop.h5", "tf", "fac2f116257151a9d068a22e544a4917"),
+    "mobilenet": Backbone("MobileNet", "mobilenet/mobilenet_2_5_224_tf_no_top.h5", "tf", options={"alpha": 0.25}),
+    "mobilenetv2": Backbone("MobileNetV2", f"mobilenet_v2/mobilenet_v2_{_TF}_1.0_224_no_top.h5", "tf"),
+    "efficientnetv2b0": Backbone(
+        "EfficientNetV2B0",
+        "efficientnet_v2/efficientnetv2-b0_notop.h5",
+        "internal",
+        "893217f2bb855e2983157299931e43ff",
+    ),
 }
 
 
-def build_backbone(name, input_shape, *, image_size=224, weights="imagenet", precision="float32"):
+def build_backbone(name, input_shape, *, image_size=224, weights="imagenet", precision=None):
     """A network of `keras.applications` without its classifier, from raw pixels to one feature vector per image.
 
     Args:
         name: String, a key of `transfer.BACKBONES`. "mobilenet" is MobileNet with a quarter of the channels (alpha
             0.25).
         input_shape: Tuple (height, width, 3), the shape of one image before resizing. Pixels are between 0 and 255.
-        image_size: Integer, height and width at which the network works, default 224. The model resizes its inputs to
-            it (bilinear interpolation).
+        image_size: Integer, height and width at which the network works, 32 or more, default 224. The model resizes its
+            inputs to it (bilinear interpolation).
         weights: String or path: "imagenet" (the default), or a weights file. None gives random weights.
-        precision: String, a Keras dtype policy such as "mixed_bfloat16", default "float32".
+        precision: String, a Keras dtype policy such as "mixed_bfloat16"; None, the default, is Keras's global policy.
 
     Returns:
         A flat, uncompiled `keras.Model` from (batch, height, width, 3) to (batch, features). Its layers have the same
         names as in `keras.applications`.
 
     Raises:
-        DataError: If the weights are not found and cannot be downloaded, or belong to another network. The weights are
-            never random without being asked for.
-        ValueError: If `name` is unknown.
+        DataError: If the weights are not found and cannot be downloaded, are damaged, or belong to another network. The
+            weights are never random without being asked for.
+        ValueError: If `name` is unknown, or the images are too small or have no three channels.
 
     References:
         - [Keras Applications](https://keras.io/api/applications), which names the paper of each network
     """
-    if name not in BACKBONES:
-        raise ValueError(f'Expected a backbone: {", ".join(BACKBONES)}. Received: "{name}".')
-    backbone = BACKBONES[name]
+    backbone, image_size = _get_backbone(name), check_integer("image_size", image_size, at_least=32)
+    if check_input_shape(input_shape)[2] != 3:
+        raise ValueError(
+            f"Expected input_shape (height, width, 3), because {name} was trained on color images. Received: "
+            f"{input_shape}. Give gray images three equal channels: `images.repeat(3, axis=-1)`."
+        )
     path = find_weights(name) if weights == "imagenet" else weights
-    with models.dtype_policy(precision):
-        inputs = keras.Input(input_shape, name="pixels")
-        x = inputs
+    with dtype_policy(precision):
+        inputs = x = keras.Input(input_shape, name="pixels")
         if tuple(input_shape[:2]) != (image_size, image_size):
             # Not layers.Resizing: the default of its argument, training=True, puts the batch normalization of the whole
             # model into training mode when the model is called as `model(images)` (seen with Keras 3.15).
@@ -86,8 +101,14 @@ def build_backbone(name, input_shape, *, image_size=224, weights="imagenet", pre
         application = build(include_top=False, weights=None, input_tensor=x, pooling="avg", **backbone.options)
     model = keras.Model(inputs, application.output, name=name)
     if path is not None:
-        _load(model, path)
+        _load(model, path, backbone.md5 if weights == "imagenet" else None)
     return model
+
+
+def _get_backbone(name):
+    if name not in BACKBONES:
+        raise ValueError(f"Expected a backbone: {', '.join(BACKBONES)}. Received: {name!r}.")
+    return BACKBONES[name]
 
 
 def _scale(x, scaling):
@@ -99,9 +120,17 @@ def _scale(x, scaling):
     return x
 
 
-def _load(model, path):
+def _load(model, path, md5):
+    if not Path(path).is_file():
+        raise DataError(f'Expected weights "imagenet", None or a weights file. Received: {path}, which is not a file.')
+    if md5:
+        download.verify(path, md5)
     try:
         model.load_weights(path)
+        for weight in model.weights:
+            check_finite(weight.path, keras.ops.convert_to_numpy(weight))
+    except MemoryError:
+        raise
     except Exception as error:  # HDF5 and Keras raise many kinds for a file that is damaged or of another network
         raise DataError(
             f"{path} does not hold weights of {model.name}: {error}. Delete it or choose another file."
@@ -122,17 +151,19 @@ def find_weights(name):
 
     Raises:
         DataError: If the file is not found and cannot be downloaded. The message says where to put it.
+        ValueError: If `name` is unknown.
     """
-    backbone = BACKBONES[name]
+    backbone = _get_backbone(name)
     if found := locations.find_weights(backbone.file):
         return found[1]
     reason = "DLKIT_OFFLINE is set"
     if not is_offline():
         try:
-            build = getattr(keras.applications, backbone.application)
-            build(include_top=False, weights="imagenet", input_shape=(224, 224, 3), **backbone.options)
-            found = locations.find_weights(backbone.file)
-            return found[1] if found else _keras_fallback_directory() / "models" / backbone.file
+            return Path(
+                keras.utils.get_file(
+                    backbone.file, WEIGHTS_URL + backbone.path, cache_subdir="models", file_hash=backbone.md5
+                )
+            )
         except Exception as error:  # Keras raises a bare Exception when a download fails
             reason = str(error)
     raise DataError(
@@ -142,32 +173,28 @@ def find_weights(name):
     )
 
 
-def _keras_fallback_directory():
-    """The directory that Keras uses when its own, `~/.keras`, is read-only."""
-    return Path("/tmp" if Path("/tmp").is_dir() else tempfile.gettempdir(), ".keras")
-
-
 def build_head(feature_shape, num_classes, *, hidden=(512,), dropout=0.3):
     """A classification head: dense layers that turn features into logits.
 
     `keras.Model(backbone.input, head(backbone.output))` connects a backbone and a head.
 
     Args:
-        feature_shape: Tuple, the shape of the features of one image, such as `backbone.output_shape[1:]`.
+        feature_shape: Tuple (features,), the shape of the features of one image: `backbone.output_shape[1:]`.
         num_classes: Integer, number of logits.
         hidden: Tuple of integers, units of the hidden layers, each with ReLU and dropout, default (512,). `()` gives a
             linear head.
         dropout: Float, fraction of the hidden units that is dropped in training, default 0.3.
 
     Returns:
-        An uncompiled `keras.Sequential` named "head" from (batch, *feature_shape) to (batch, num_classes), with float32
+        An uncompiled `keras.Sequential` named "head" from (batch, features) to (batch, num_classes), with float32
         logits.
 
     Example:
         >>> build_head((256,), 10, hidden=()).count_params()
         2570
     """
-    head = [keras.Input(feature_shape, name="features")]
-    for index, units in enumerate(hidden, start=1):
+    head = [keras.Input(check_integers("feature_shape", feature_shape, shortest=1, longest=1), name="features")]
+    check_number("dropout", dropout, at_least=0, at_most=0.99)
+    for index, units in enumerate(check_integers("hidden", hidden), start=1):
         head += [layers.Dense(units, activation="relu", name=f"hidden_{index}"), layers.Dropout(dropout)]
-    return keras.Sequential([*head, layers.Dense(num_classes, dtype="float32", name="logits")], name="head")
+    return keras.Sequential([*head, logits_layer(num_classes)], name="head")

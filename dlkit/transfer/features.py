@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import hashlib
-import io
 import json
 import math
 import os
@@ -12,108 +11,93 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from tqdm import tqdm
 
-from dlkit import runtime
-from dlkit.data import DataError
+from dlkit.data.dataset import DataError
+from dlkit.evaluate import check_inputs
+from dlkit.validation import CHUNK, check_finite, check_integer
+
+ADVICE = {errno.ENOSPC: "Free some space.", errno.EDQUOT: "Free some space.", errno.EMFILE: "Close other programs."}
 
 
-def cached_features(model, images, folder, *, batch_size=128, flipped=False):
+def cached_features(model, images, folder, *, batch_size=128):
     """The outputs of a frozen model for images, loaded from a file, or computed and saved.
 
     The file name is a hash of everything that determines the features (layers, weights and images), so features that
-    are out of date are never read. Rows are appended as they are computed. When the process is killed, the next call
-    resumes where the file ends.
+    are out of date are never read. Batches are written as they are computed. When the process is killed, the next call
+    resumes where the file ends. Several processes may work on the same file: they write the same values.
 
     Args:
-        model: A `keras.Model`, such as a backbone, or the lower model that `transfer.split_model` returns. It is used
-            in inference mode.
+        model: A `keras.Model` with one output, such as a backbone, or the lower model that `transfer.split_model`
+            returns. It is used in inference mode.
         images: Array of shape (count, height, width, channels).
         folder: String or path of the folder for the files. It is created if it does not exist.
         batch_size: Integer, number of images in a batch, default 128.
-        flipped: Boolean, whether the features of the horizontally flipped images are computed too, default False.
 
     Returns:
-        float16 array of shape (count, *features), memory-mapped and read-only. With `flipped`, an array in memory of
-        shape (2, count, *features): the features of the images, then those of the flipped images.
+        float16 array of shape (count, *features), memory-mapped and read-only. It is float32 if a feature is too large
+        for 16 bits, which end at 65,504.
 
     Raises:
         DataError: If the disk is full or the folder cannot be written.
+        ValueError: If the images do not fit the model, or a feature is NaN or infinite.
     """
-    features = _load_or_compute(model, images, Path(folder), batch_size)
-    if not flipped:
-        return features
-    return np.stack([features, _load_or_compute(model, images[:, :, ::-1], Path(folder), batch_size)])
-
-
-def _load_or_compute(model, images, folder, batch_size):
-    target = folder / f"{cache_key(model, images)}.npy"
+    images, batch_size = check_inputs(model, images), check_integer("batch_size", batch_size)
+    shape = model.output_shape
+    if not isinstance(shape, tuple) or None in shape[1:]:
+        raise ValueError(f"Expected a model with one output of a fixed shape. Received: {model.name} with {shape}.")
+    shape, file = (len(images), *shape[1:]), Path(folder) / cache_key(model, images)
+    half, single = file.with_suffix(".float16"), file.with_suffix(".float32")  # rows of numbers, without a header
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not target.exists():
-            _extract(model, images, target, batch_size)
+        if not single.exists():
+            try:
+                return _load_or_compute(model, images, half, "float16", shape, batch_size)
+            except FloatingPointError:  # a feature is too large
+                half.unlink(missing_ok=True)
+        return _load_or_compute(model, images, single, "float32", shape, batch_size)
     except OSError as error:
-        raise DataError(
-            f"The features could not be saved in {folder}: {error}. Free some space, or choose another folder."
-        ) from error
-    return np.load(target, mmap_mode="r")
+        advice = ADVICE.get(error.errno, "Choose another folder.")
+        raise DataError(f"The features could not be saved in {folder}: {error}. {advice}") from error
 
 
-def _extract(model, images, target, batch_size):
-    """Appends the rows that are still missing and then renames the file, so a file named `target` is complete."""
-    shape = (len(images), *model.output_shape[1:])
-    header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, {"descr": "<f2", "fortran_order": False, "shape": shape})
-    header_size, row_size = len(header.getvalue()), 2 * math.prod(shape[1:])
-    part = target.with_suffix(".part")
-    with open(part, "ab") as file:
-        _lock(file)
-        if not target.exists():  # otherwise another process has just finished it
-            if file.seek(0, os.SEEK_END) < header_size:
-                file.truncate(0)
-                file.write(header.getvalue())
-            done = (file.tell() - header_size) // row_size
-            file.truncate(header_size + done * row_size)  # removes a row that was not finished
-            starts = range(done, len(images), batch_size)
-            for start in runtime.progress(starts, f"features of {model.name}, batches:"):
-                features = model.predict_on_batch(images[start : start + batch_size])
-                file.write(np.ascontiguousarray(features, "<f2"))
-            file.flush()
-            os.fsync(file.fileno())
-    try:
-        if target.exists():
-            part.unlink(missing_ok=True)
-        else:
-            os.replace(part, target)
-    except FileNotFoundError:  # another process has renamed the file since `target.exists()`
-        if not target.exists():
-            raise
-
-
-def _lock(file):
-    """Locks the file, or waits for the process that has locked it. A lock ends when its process ends."""
-    with contextlib.suppress(ImportError):  # Windows does not have this lock
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX)
+def _load_or_compute(model, images, file, dtype, shape, batch_size):
+    """Writes the rows that the file does not hold yet. Its size says how many it holds, since it has no header."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()
+    size, row = file.stat().st_size, math.prod(shape[1:]) * np.dtype(dtype).itemsize
+    if size < shape[0] * row:
+        start = size // (batch_size * row) * batch_size  # a batch that was not finished is computed again
+        with open(file, "r+b") as out, np.errstate(over="raise"):
+            out.seek(start * row)
+            for first in tqdm(range(start, shape[0], batch_size), f"features of {model.name}", delay=1, disable=None):
+                features = model.predict_on_batch(np.asarray(images[first : first + batch_size])).astype("float32")
+                out.write(np.ascontiguousarray(check_finite("features", features), dtype))
+                out.flush()
+            os.fsync(out.fileno())
+    return np.memmap(file, dtype, mode="r", shape=shape)
 
 
 def cache_key(model, images):
-    """A hash of everything that determines the features: it changes with any layer, any weight and any pixel.
-
-    Args:
-        model: A `keras.Model`.
-        images: Array of shape (count, height, width, channels).
-
-    Returns:
-        String of 40 hexadecimal digits.
-    """
-    digest = hashlib.sha256()
-    for operation in model.operations:  # without names, because Keras numbers some of them differently each time
-        config = {key: value for key, value in operation.get_config().items() if key not in ("name", "trainable")}
-        shape = keras.tree.map_structure(lambda tensor: list(tensor.shape), operation.output)
-        digest.update(json.dumps([type(operation).__name__, config, shape], sort_keys=True, default=str).encode())
+    """A hash of everything that determines the features: it changes with any layer, any weight and any pixel."""
+    digest = hashlib.sha256(_describe(model).encode())
     for weight in model.weights:
         digest.update(np.ascontiguousarray(weight))
     digest.update(json.dumps([str(images.dtype), images.shape]).encode())
-    digest.update(np.ascontiguousarray(images))
+    for start in range(0, len(images), CHUNK):
+        digest.update(np.ascontiguousarray(images[start : start + CHUNK]))
     return digest.hexdigest()[:40]
+
+
+def _describe(model):
+    """The configuration of a model as text, with numbers for names, some of which Keras changes each time."""
+    text = json.dumps(model.get_config(), sort_keys=True, default=str)
+    text = text.replace('"trainable": false', '"trainable": true')  # which does not change the features
+    for number, name in enumerate(map(json.dumps, _layer_names(model))):
+        text = text.replace(f'"name": {name}', f'"name": {number}').replace(f"[{name}, ", f"[{number}, ")
+    return text
+
+
+def _layer_names(model):
+    yield model.name
+    for layer in getattr(model, "operations", model.layers):  # a sequential model has layers only
+        yield from _layer_names(layer) if isinstance(layer, keras.Model) else [layer.name]

@@ -1,4 +1,4 @@
-"""Both sides of the benchmark of the input pipeline deliver images of the same size."""
+"""All sides of the benchmark of the input pipeline deliver the same number of images of the same size."""
 
 import pytest
 
@@ -7,15 +7,17 @@ from dlkit import data
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:Please import `affine_transform`")
-def test_both_sides_deliver_batches_of_224_pixels(tmp_path, monkeypatch):
+def test_all_sides_deliver_batches_of_224_pixels(tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline, "IMAGE_COUNT", 64)
-    monkeypatch.setattr(pipeline, "BASELINE_BATCHES", 1)
     pipeline.write_folder(tmp_path, data.load("shapes10"), 32)
     assert data.image_folder(tmp_path).train[0].shape == (64, 32, 32, 3)
-    made = []
-    original = data.pipeline
-    monkeypatch.setattr(data, "pipeline", lambda *args, **options: made.append(original(*args, **options)) or made[-1])
-    assert pipeline.our_rate(tmp_path) > 0
-    assert made[0].element_spec[0].shape[1:] == (224, 224, 3)
-    assert pipeline.make_baseline(tmp_path)() > 0
+    for batches in (
+        pipeline.our_batches(tmp_path),
+        pipeline.guide_batches(tmp_path),
+        pipeline.plain_batches(tmp_path, 32),
+    ):
+        assert batches.element_spec[0].shape[1:] == (224, 224, 3)
+        assert sum(len(labels) for _, labels in batches) == 64
+    rates = pipeline.measure(tmp_path, 32, rounds=2)
+    assert {name: len(found) for name, found in rates.items()} == {"ours": 2, "guides": 2, "plain": 2}
+    assert all(rate > 0 for found in rates.values() for rate in found)

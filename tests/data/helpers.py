@@ -1,25 +1,33 @@
 """Small data sets in the file layouts in which they are published, for the tests of several modules."""
 
 import gzip
+import hashlib
+import io
 import pickle
 import struct
+import tarfile
 
 import numpy as np
 
-CIFAR10_CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+from dlkit.data.images import CIFAR10_CLASSES
 
 
-def write_cifar_batches(folder, per_batch=4):
-    """CIFAR-10's six pickles and batches.meta, with random pixels. Returns the images of the test batch."""
-    folder.mkdir(parents=True, exist_ok=True)
+def write_cifar_archive(path):
+    """CIFAR-10's archive of pickles with few images: one in each training batch, which Keras repeats, and four to test.
+
+    Returns:
+        (test images, SHA-256 of the archive).
+    """
     rng = np.random.default_rng(0)
-    for name in [*(f"data_batch_{k}" for k in range(1, 6)), "test_batch"]:
-        rows = rng.integers(0, 256, (per_batch, 3072)).astype("uint8")
-        record = {b"data": rows, b"labels": [k % 10 for k in range(per_batch)], b"batch_label": name.encode()}
-        (folder / name).write_bytes(pickle.dumps(record, protocol=2))
-    names = [name.encode() for name in CIFAR10_CLASSES]
-    (folder / "batches.meta").write_bytes(pickle.dumps({b"label_names": names}, protocol=2))
-    return rows.reshape(per_batch, 3, 32, 32).transpose(0, 2, 3, 1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w:gz") as archive:
+        for name, count in [*((f"data_batch_{k}", 1) for k in range(1, 6)), ("test_batch", 4)]:
+            rows = rng.integers(0, 256, (count, 3072)).astype("uint8")
+            content = pickle.dumps({b"data": rows, b"labels": list(range(count))}, protocol=3)
+            member = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return rows.reshape(count, 3, 32, 32).transpose(0, 2, 3, 1), hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def write_cifar_npz(folder, **changed):

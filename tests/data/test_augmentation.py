@@ -1,12 +1,12 @@
 """Random changes to a batch of images."""
 
+import keras
 import numpy as np
 import pytest
-import tensorflow as tf
-from tensorflow.keras.preprocessing.image import apply_affine_transform
+from keras import layers
 
 from dlkit import data
-from dlkit.data import augmentation
+from dlkit.data.augmentation import as_function
 
 IMAGES = np.random.default_rng(0).integers(1, 256, (50, 12, 12, 3)).astype("uint8")
 
@@ -54,71 +54,107 @@ def test_random_cutout_zeroes_one_square_of_each_image():
     assert (data.random_cutout(IMAGES, seed=(3, 5), size=5).numpy() != cut).any()
 
 
-# --- random_affine against Keras's legacy ImageDataGenerator, whose settings it accepts
+def test_random_crop_and_flip_and_random_cutout_take_images_without_channels():
+    for augment in (data.random_crop_and_flip, data.random_cutout):
+        gray = augment(IMAGES[..., 0], (3, 4), **({"size": 5} if augment is data.random_cutout else {}))
+        color = augment(IMAGES, (3, 4), **({"size": 5} if augment is data.random_cutout else {}))
+        np.testing.assert_array_equal(gray, color[..., 0])
 
 
-def transform(image, **settings):
-    """`image` of shape (height, width, channels) after one affine transform; settings as for `_affine_transforms`."""
-    neutral = {"angle": 0.0, "right": 0.0, "down": 0.0, "shear": 0.0, "zoom_x": 1.0, "zoom_y": 1.0, "flip": 1.0}
-    settings = {name: tf.constant([value], tf.float32) for name, value in {**neutral, **settings}.items()}
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=image[None],
-        transforms=augmentation._affine_transforms(*image.shape[:2], **settings),
-        output_shape=image.shape[:2],
-        interpolation="BILINEAR",
-        fill_mode="NEAREST",
-        fill_value=0.0,
-    )[0].numpy()
+@pytest.mark.parametrize("size", [0, 7, 12, 40, 2.5])
+def test_random_cutout_refuses_a_square_that_hides_too_much(size):
+    with pytest.raises(ValueError, match=f"Expected size to be an integer from 1 to 6. Received: {size}"):
+        data.random_cutout(IMAGES, (3, 4), size=size)
 
 
-@pytest.mark.filterwarnings("ignore:Please import `affine_transform`")
-@pytest.mark.parametrize("seed", range(5))
-def test_affine_transforms_equal_the_legacy_generator(seed):
-    rng = np.random.default_rng(seed)
-    image = rng.integers(0, 256, (12, 12, 3)).astype("float32")
-    theta, shear = rng.uniform(-20, 20), rng.uniform(-10, 10)
-    tx, ty = rng.uniform(-2.4, 2.4, 2)
-    zx, zy = rng.uniform(0.8, 1.2, 2)
-    expected = apply_affine_transform(image, theta, tx, ty, shear, zx, zy, 0, 1, 2, order=1)
-    settings = {"angle": np.radians(theta), "right": tx, "down": ty, "shear": np.radians(shear)}
-    settings |= {"zoom_x": zx, "zoom_y": zy}
-    np.testing.assert_allclose(transform(image, **settings), expected, atol=0.05)
-    np.testing.assert_allclose(transform(image, **settings, flip=-1.0), expected[:, ::-1], atol=0.05)
+def test_random_cutout_by_default_does_not_hide_a_digit_of_8_pixels():
+    with pytest.raises(ValueError, match="from 1 to 4. Received: 8"):
+        data.random_cutout(np.ones((3, 8, 8), "uint8"), (3, 4))
 
 
-def test_affine_transforms_rotate_about_the_center_and_shift():
-    image = np.random.default_rng(0).integers(0, 256, (9, 16, 3)).astype("float32")
-    np.testing.assert_allclose(transform(image, angle=np.pi), image[::-1, ::-1], atol=0.05)
-    np.testing.assert_array_equal(transform(image, right=3.0)[:, :-3], image[:, 3:])
-    np.testing.assert_array_equal(transform(image, down=2.0)[:-2], image[2:])
-    np.testing.assert_array_equal(transform(image, down=2.0)[-2:], image[[-1, -1]], "the edge is repeated")
+@pytest.mark.parametrize("padding", [-1, 12, 1.5])
+def test_random_crop_and_flip_refuses_a_padding_that_moves_images_away(padding):
+    with pytest.raises(ValueError, match="Expected padding to be an integer from 0 to 11"):
+        data.random_crop_and_flip(IMAGES, (3, 4), padding=padding)
 
 
-def test_random_affine_draws_within_its_ranges(monkeypatch):
-    drawn = {}
-
-    def spy(height, width, **settings):
-        drawn.update({name: np.asarray(values) for name, values in settings.items()})
-        return original(height, width, **settings)
-
-    original = augmentation._affine_transforms
-    monkeypatch.setattr(augmentation, "_affine_transforms", spy)
-    images = np.zeros((4000, 10, 20, 1), "uint8")
-    data.random_affine(tf.constant(images), (1, 2), rotation=30, shift=0.1, shear=5, zoom=0.3)
-    largest = {"angle": np.radians(30), "right": 2, "down": 1, "shear": np.radians(5)}
-    for name, bound in largest.items():
-        assert 0.99 * bound < drawn[name].max() <= bound
-        assert -bound <= drawn[name].min() < -0.99 * bound
-    for name in ("zoom_x", "zoom_y"):
-        assert 0.7 <= drawn[name].min() < 0.71 < 1.29 < drawn[name].max() <= 1.3
-    assert set(drawn["flip"]) == {-1.0, 1.0}
-    assert abs(drawn["flip"].mean()) < 0.1
-    assert np.abs(np.corrcoef([drawn[name] for name in sorted(drawn)]) - np.eye(7)).max() < 0.08, "independent"
+@pytest.mark.parametrize("augment", [data.random_crop_and_flip, data.random_cutout])
+def test_augmentation_refuses_what_is_no_batch_of_images(augment):
+    with pytest.raises(ValueError, match=r"Expected images of shape \(batch, height, width"):
+        augment(IMAGES[0, 0], (3, 4))
 
 
-def test_random_affine_without_ranges_changes_nothing():
-    same = data.random_affine(tf.constant(IMAGES), (1, 2), rotation=0, shift=0, shear=0, zoom=0, flip=False)
-    np.testing.assert_array_equal(same, IMAGES)
-    assert same.dtype == tf.uint8
-    as_float = data.random_affine(tf.constant(IMAGES, tf.float32), (1, 2))
-    np.testing.assert_allclose(data.random_affine(tf.constant(IMAGES), (1, 2)), as_float, atol=0.51)
+# --- Keras's layers
+
+LAYERS = {
+    "one layer": lambda: layers.RandomRotation(0.1),
+    "list": lambda: [layers.RandomFlip(), layers.RandomTranslation(0.2, 0.2), layers.RandomZoom(0.2)],
+    "sequential": lambda: keras.Sequential([layers.RandomShear(0.2, 0.2), layers.RandomContrast(0.3)]),
+    "layer with layers inside": lambda: layers.RandAugment(),
+    "layer that takes `seed or` its own": lambda: layers.RandomErasing(),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_as_function_draws_by_the_seed_alone(name):
+    """The same seed gives the same bits, in one function after another and in another layer; other seeds other ones."""
+    augment, again = as_function(LAYERS[name]()), as_function(LAYERS[name]())
+    first, other = augment(IMAGES, (3, 4)).numpy(), augment(IMAGES, (3, 5)).numpy()
+    assert (first != other).any()
+    np.testing.assert_array_equal(augment(IMAGES, (3, 4)), first)
+    np.testing.assert_array_equal(again(IMAGES, (3, 4)), first)
+    assert first.dtype == np.uint8
+    assert first.shape == IMAGES.shape
+
+
+def test_as_function_draws_independently_in_each_layer_and_image():
+    both_flips = as_function([layers.RandomFlip("horizontal"), layers.RandomFlip("horizontal")])
+    images = both_flips(IMAGES, (3, 4)).numpy()
+    changed = (images != IMAGES).any(axis=(1, 2, 3))
+    assert 10 < changed.sum() < 40, "equal draws of the two layers would leave every image as it is"
+
+
+def test_as_function_rounds_integers_and_keeps_floats():
+    rotate = as_function(layers.RandomRotation(0.1))
+    as_floats = rotate(IMAGES.astype("float32"), (3, 4)).numpy()
+    assert as_floats.dtype == np.float32
+    assert (as_floats != np.round(as_floats)).any()
+    np.testing.assert_array_equal(rotate(IMAGES, (3, 4)), np.round(as_floats).astype("uint8"))
+    brighten = as_function(layers.RandomBrightness((1, 1), value_range=(0, 510)))
+    assert (brighten(IMAGES, (3, 4)).numpy() == 255).all(), "no pixel begins again at 0"
+
+
+def test_as_function_of_images_without_channels():
+    rotate = as_function(layers.RandomRotation(0.1))
+    np.testing.assert_array_equal(rotate(IMAGES[..., 0], (3, 4)), rotate(IMAGES[..., :1], (3, 4))[..., 0])
+
+
+def test_as_function_leaves_the_layer_as_it_was():
+    layer = layers.RandomRotation(0.1, seed=7)
+    generator, state = layer.generator, layer.generator.state.numpy()
+    as_function(layer)(IMAGES, (3, 4))
+    assert layer.generator is generator
+    np.testing.assert_array_equal(layer.generator.state, state)
+
+
+def test_as_function_of_a_function_or_none():
+    assert as_function(data.random_crop_and_flip) is data.random_crop_and_flip
+    assert as_function(None) is None
+
+
+@pytest.mark.parametrize(
+    "augment",
+    [
+        "flip",
+        7,
+        [data.random_crop_and_flip],
+        layers.Rescaling(1 / 255),  # rounded to whole numbers, all pixels would be 0 or 1
+        [layers.RandomFlip(), layers.Dropout(0.5)],
+        layers.MixUp(),  # mixes labels too
+        layers.CutMix(),
+        layers.AugMix(),  # chooses with Python's generator, once for all batches
+    ],
+)
+def test_as_function_refuses_layers_that_do_not_augment(augment):
+    with pytest.raises(ValueError, match="Expected augment to be a function"):
+        as_function(augment)

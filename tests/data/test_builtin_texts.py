@@ -8,7 +8,7 @@ from dlkit.data import builtin_texts
 
 def test_docstrings_are_prose_without_the_librarys_name(no_data_env):
     reviews = data.load("docstrings")
-    assert not reviews.is_real
+    assert (reviews.name, reviews.is_real) == ("docstrings", False)
     (texts, labels), (test_texts, test_labels) = reviews.train, reviews.test
     assert not set(texts) & set(test_texts)
     counts = np.bincount(np.concatenate([labels, test_labels]))

@@ -58,9 +58,10 @@ def test_repr_of_months():
     [
         ([0, 1, 3], r"int\d+ of shape \(3,\) from 0 to 3"),
         ([-1, 1, 2], r"int\d+ of shape \(3,\) from -1 to 2"),
-        ([0.0, 1.0, 2.0], r"float64 of shape \(3,\) from 0.0 to 2.0"),
-        (["a", "b", "c"], r"<U1 of shape \(3,\)"),
-        ([[0], [1], [2]], r"int\d+ of shape \(3, 1\) from 0 to 2"),
+        ([1, 2, 3], r"int\d+ of shape \(3,\) from 1 to 3. They begin at 1"),
+        ([0.0, 1.0, 2.0], r"float64 of shape \(3,\) from 0 to 2"),
+        (["a", "b", "c"], r"<U1 of shape \(3,\). Number the classes"),
+        (np.eye(3, dtype=int), r"int\d+ of shape \(3, 3\). They are one-hot"),
         ([0, 1], r"int\d+ of shape \(2,\) from 0 to 1"),
     ],
 )
@@ -68,9 +69,22 @@ def test_repr_of_months():
 def test_labels_must_fit_the_class_names(split, labels, received):
     images = np.zeros((3, 8, 8), "uint8")
     splits = {"train": (images, np.arange(3)), "test": (images, np.arange(3)), split: (images, np.array(labels))}
-    message = f"pets: expected 3 labels in {split}, integers from 0 to 2 for 3 class names. Received: {received}"
+    message = rf"Expected the {split} labels of pets of shape \(3,\), integers from 0 to 2. Received: {received}"
     with pytest.raises(ValueError, match=message):
         data.Dataset("pets", **splits, class_names=["cat", "dog", "owl"], is_real=True, source="here")
+
+
+def test_labels_as_keras_loads_them_become_a_vector():
+    split = np.zeros((3, 8, 8), "uint8"), np.array([[2], [0], [1]], "uint8")
+    labels = data.Dataset("pets", split, split, ["cat", "dog", "owl"], True, "here").train[1]
+    np.testing.assert_array_equal(labels, np.array([2, 0, 1]), strict=True)
+
+
+@pytest.mark.parametrize("names", [["cat"], ["cat", "cat"], ["cat", 1], "cat"], ids=str)
+def test_class_names_must_be_two_or_more_different_ones(names):
+    split = np.zeros((2, 8, 8), "uint8"), np.zeros(2, int)
+    with pytest.raises(ValueError, match="different class names"):
+        data.Dataset("pets", split, split, names, True, "here")
 
 
 def test_labels_without_class_names_may_be_anything():

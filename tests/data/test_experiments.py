@@ -6,26 +6,29 @@ from dlkit.data import experiments
 
 
 @pytest.fixture
-def table():
-    """A finished experiment of four rows: two ways, each with 5 and 20 images."""
-    return experiments.Experiment(
-        {
-            "title": "Twice",
-            "made": "2026-11-05",
-            "seconds": 840,
-            "machine": {"cores": 2, "processor": "Fast", "device": "CPU"},
-            "versions": {"Python": "3.11"},
-            "data": {"name": "digits", "is_real": True, "train": 1347, "test": 450},
-            "settings": {"seeds": [0, 1]},
-            "show": {"rows": "way", "columns": "count", "values": "test"},
-            "rows": [
-                {"way": "a", "count": 5, "test": [10, 20]},
-                {"way": "b", "count": 5, "test": [10, 20]},
-                {"way": "a", "count": 20, "test": [40, 50]},
-                {"way": "b", "count": 20, "test": [40, 50]},
-            ],
-        }
-    )
+def content():
+    """The content of a finished experiment of four rows: two ways, each with 5 and 20 images."""
+    return {
+        "title": "Twice",
+        "made": "2026-11-05",
+        "seconds": 840,
+        "machine": {"cores": 2, "processor": "Fast", "device": "CPU"},
+        "versions": {"Python": "3.11"},
+        "data": {"name": "digits", "is_real": True, "train": 1347, "test": 450},
+        "settings": {"seeds": [0, 1]},
+        "show": {"rows": "way", "columns": "count", "values": "test"},
+        "rows": [
+            {"way": "a", "count": 5, "test": [10, 20]},
+            {"way": "b", "count": 5, "test": [10, 20]},
+            {"way": "a", "count": 20, "test": [40, 50]},
+            {"way": "b", "count": 20, "test": [40, 50]},
+        ],
+    }
+
+
+@pytest.fixture
+def table(content):
+    return experiments.Experiment(content)
 
 
 def test_experiment_shows_means_deviations_and_conditions(table):
@@ -34,6 +37,12 @@ def test_experiment_shows_means_deviations_and_conditions(table):
     for text in (repr(table), table._repr_html_()):
         assert "Computed beforehand: " in text
         assert "data: real digits" in text
+
+
+def test_experiment_of_one_seed_has_no_deviation(content):
+    for row in content["rows"]:
+        row["test"] = row["test"][:1]
+    assert "a    10.000  40.000\n" in repr(experiments.Experiment(content))
 
 
 def test_caption_has_date_minutes_and_machine(table):

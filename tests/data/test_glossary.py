@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from dlkit import data
 from tools.notebooks import LESSONS, read
 
@@ -32,6 +34,12 @@ def test_glossary_finds_terms_in_both_languages():
     assert [row["term"] for row in data.glossary("Nester")] == ["Nesterov"]
     assert [row["term"] for row in data.glossary("知识蒸馏")] == ["distillation"]
     assert data.glossary("no such term") == []
+
+
+@pytest.mark.parametrize("word", [None, 3, ["warm-up"]])
+def test_glossary_refuses_what_is_not_a_string(word):
+    with pytest.raises(ValueError, match="Expected part of a term, a string. Received: "):
+        data.glossary(word)
 
 
 def test_glossary_is_a_table_in_a_notebook():

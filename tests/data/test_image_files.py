@@ -1,8 +1,7 @@
-"""Image files as people have them: every file format, unusual names, and files that are not images."""
+"""Image files as people have them: every file format, files that are not images, images that stay on the disk."""
 
+import errno
 import struct
-import sys
-import unicodedata
 import zlib
 
 import numpy as np
@@ -10,7 +9,8 @@ import pytest
 from PIL import Image
 
 from dlkit import data
-from dlkit.data.image_files import list_image_folder, read_images, sizes
+from dlkit.data import image_files
+from dlkit.data.image_files import LazyImages, read_images
 from tests.faults import memory_growth
 
 RED = (200, 30, 30)
@@ -138,76 +138,181 @@ def test_read_images_refuses_floating_point_pixels(tmp_path):
         read_images([tmp_path / "f.tif"])
 
 
-def test_sizes_are_those_stored_in_the_files(tmp_path):
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.new("RGB", (6, 4)).save(tmp_path / "rotated.png", exif=exif)
-    (tmp_path / "text.png").write_text("not an image")
-    assert sizes(sorted(tmp_path.iterdir())) == {(4, 6)}
+# --- files that are not what they seem
 
 
-# --- names and folders
-
-
-def make_image(path, color=RED):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (4, 4), color).save(path)
-
-
-def test_image_folder_with_spaces_accents_and_chinese(tmp_path):
-    names = ["Äpfel und Birnen", "chat noir", "été", "猫"]
-    for split in ("train", "test"):
-        for name in names:
-            make_image(tmp_path / split / name / "IMG 0001.JPG")
-            make_image(tmp_path / split / name / "ü.PnG")
-    photos = data.image_folder(tmp_path)
-    assert photos.class_names == sorted(names)
-    assert len(photos.train[1]) == 8
-    assert "猫" in repr(photos)
-
-
-def test_image_folder_with_a_name_in_two_encodings(tmp_path):
-    make_image(tmp_path / "train" / unicodedata.normalize("NFD", "été") / "a.png")
-    make_image(tmp_path / "test" / unicodedata.normalize("NFC", "été") / "a.png")
-    assert data.image_folder(tmp_path).class_names == [unicodedata.normalize("NFC", "été")]
-
-
-def test_list_image_folder_of_nested_and_hidden_folders(tmp_path):
-    make_image(tmp_path / "cat" / "indoors" / "2024" / "a.png")
-    make_image(tmp_path / "cat" / "b.png")
-    make_image(tmp_path / "dog" / "c.jpeg")
-    make_image(tmp_path / "dog" / ".thumbnails" / "c.jpeg")
-    make_image(tmp_path / ".git" / "d.png")
-    make_image(tmp_path / "__MACOSX" / "e.png")
-    make_image(tmp_path / "loose.png")
-    (tmp_path / "dog" / "album.jpg").mkdir()  # a folder with the name of an image
-    (tmp_path / "cat" / "._b.png").write_text("")
-    (tmp_path / "cat" / "Thumbs.db").write_text("")
-    files, labels, class_names = list_image_folder(tmp_path)
-    assert [file.relative_to(tmp_path).as_posix() for file in files] == [
-        "cat/b.png",
-        "cat/indoors/2024/a.png",
-        "dog/c.jpeg",
-    ]
-    assert labels.tolist() == [0, 0, 1]
-    assert class_names == ["cat", "dog"]
-
-
-def test_list_image_folder_below_a_hidden_folder(tmp_path):
-    make_image(tmp_path / ".data" / "cat" / "a.png")
-    assert len(list_image_folder(tmp_path / ".data")[0]) == 1
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets administrators only make links")
-def test_read_images_names_a_broken_link(tmp_path):
-    make_image(tmp_path / "cat" / "a.png")
-    (tmp_path / "cat" / "lost.png").symlink_to(tmp_path / "nowhere.png")
-    files, _, _ = list_image_folder(tmp_path)
+def test_read_images_names_a_broken_file(tmp_path):
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    (tmp_path / "lost.png").write_text("")
     with pytest.raises(data.DataError, match="1 of 2 files.*\n.*lost.png"):
-        read_images(files)
+        read_images([tmp_path / "a.png", tmp_path / "lost.png"])
 
 
 def test_read_images_with_nothing_readable_is_an_error(tmp_path):
     (tmp_path / "a.png").write_bytes(b"")
     with pytest.raises(data.DataError, match="1 of 1 files"):
         read_images([tmp_path / "a.png"], on_error="skip")
+
+
+@pytest.mark.parametrize("image_size", [16, 16.0, "16", (16,), (16, 16, 3), (0, 0), (16, -1), (16.0, 16.0)], ids=str)
+def test_read_images_blames_a_wrong_size_on_the_caller(tmp_path, image_size):
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    for on_error in ("raise", "skip"):
+        with pytest.raises(ValueError, match="image_size to be") as caught:
+            read_images([tmp_path / "a.png"], image_size=image_size, on_error=on_error)
+        assert not isinstance(caught.value, data.DataError)
+
+
+@pytest.mark.parametrize("lack", [MemoryError(), OSError(errno.EMFILE, "Too many open files")], ids=repr)
+def test_read_images_does_not_skip_good_files_for_want_of_room(tmp_path, monkeypatch, lack):
+    for k in range(20):
+        Image.new("RGB", (4, 4)).save(tmp_path / f"{k:02d}.png")
+    original = Image.open
+
+    def open_all_but_one(file):
+        if file.name == "13.png":
+            raise lack
+        return original(file)
+
+    monkeypatch.setattr(Image, "open", open_all_but_one)
+    with pytest.raises(type(lack)) as caught:
+        read_images(sorted(tmp_path.iterdir()), on_error="skip")
+    assert caught.value is lack
+
+
+def test_read_images_names_an_error_without_a_message(tmp_path, monkeypatch):
+    def fail(file):
+        raise KeyError
+
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    monkeypatch.setattr(Image, "open", fail)
+    with pytest.raises(data.DataError, match="a.png: KeyError"):
+        read_images([tmp_path / "a.png"])
+
+
+# --- images with more than 8 bits, which would become black
+
+
+def save_deep(path, highest, dtype="uint16"):
+    """Saves a ramp from 0 to a highest value, and returns the path."""
+    Image.fromarray(np.linspace(0, highest, 64).reshape(8, 8).astype(dtype)).save(path)
+    return path
+
+
+@pytest.mark.parametrize("highest", [255, 4095, 16383], ids=["8 bits", "12 bits", "14 bits"])
+@pytest.mark.parametrize(("suffix", "dtype"), [("png", "uint16"), ("tif", "uint16"), ("tif", "int32")])
+def test_read_images_refuses_deep_images_that_would_become_black(tmp_path, highest, suffix, dtype):
+    file = save_deep(tmp_path / f"x-ray.{suffix}", highest, dtype)
+    for on_error in ("raise", "skip"):
+        with pytest.raises(data.DataError, match=f"files with 16 bits have no pixel above {highest} of 65535.*Divide"):
+            read_images([file], on_error=on_error)
+
+
+def test_read_images_refuses_dark_colors_of_16_bits(tmp_path):
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    pixels = np.full((4, 4, 3), 4095, ">u2")  # 12 bits
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 4, 16, 2, 0, 0, 0))
+    content = header + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    (tmp_path / "color.png").write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+    with pytest.raises(data.DataError, match="no pixel above 3855 of 65535"):
+        read_images([tmp_path / "color.png"])
+
+
+def test_read_images_looks_at_the_range_of_each_folder(tmp_path):
+    """One dark image of several is no reason; but a class that is dark as a whole would be recognized by it."""
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+    bright, dark = save_deep(tmp_path / "cat" / "a.png", 65535), save_deep(tmp_path / "cat" / "b.png", 4095)
+    assert read_images([bright, dark])[0].shape == (2, 8, 8, 3)
+    Image.new("RGB", (8, 8)).save(tmp_path / "dog" / "8-bits.png")
+    assert len(read_images([bright, tmp_path / "dog" / "8-bits.png"])[0]) == 2
+    with pytest.raises(data.DataError, match="dog: 1 files with 16 bits"):
+        read_images([bright, dark, save_deep(tmp_path / "dog" / "c.png", 4095)])
+
+
+@pytest.mark.parametrize("values", [(0, 70_000), (-5, 65_535)])
+def test_read_images_refuses_integers_beyond_16_bits(tmp_path, values):
+    Image.fromarray(np.linspace(*values, 16).reshape(4, 4).astype("int32")).save(tmp_path / "a.tif")
+    with pytest.raises(data.DataError, match=f"a.tif: its pixels go from {values[0]} to {values[1]}, not from 0"):
+        read_images([tmp_path / "a.tif"])
+
+
+# --- images that stay in their files
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Thirty images, each of one color, all of the same size."""
+    for k in range(30):
+        Image.new("RGB", (6, 4), (k, 2 * k, 255 - k)).save(tmp_path / f"{k:02d}.png")
+    return sorted(tmp_path.iterdir())
+
+
+def test_lazy_images_equal_an_array(files):
+    (images, indices), (lazy, lazy_indices) = read_images(files), read_images(files, in_memory=False)
+    assert isinstance(lazy, LazyImages)
+    np.testing.assert_array_equal(lazy_indices, indices)
+    assert (lazy.shape, lazy.dtype, lazy.ndim, len(lazy)) == (images.shape, images.dtype, images.ndim, 30)
+    for index in (slice(3, 25), slice(None), [4, 2, 2], np.arange(30)[::-7], np.arange(30) % 3 == 0, 5, -1, []):
+        found = lazy[index]
+        assert isinstance(found, np.ndarray)
+        np.testing.assert_array_equal(found, images[index], strict=True)
+    with pytest.raises(IndexError):
+        lazy[[30]]
+
+
+def test_lazy_images_with_a_size(files):
+    images, _ = read_images(files, image_size=(8, 5))
+    lazy, _ = read_images(files, image_size=(8, 5), in_memory=False)
+    assert lazy.shape == (30, 8, 5, 3)
+    np.testing.assert_array_equal(lazy[:], images)
+
+
+def test_lazy_images_take_decodes_nothing(files):
+    lazy, _ = read_images(files, in_memory=False)
+    chosen = lazy.take([7, 7, 2])
+    files[2].unlink()
+    assert chosen.shape == (3, 4, 6, 3)
+    assert chosen[:2][0, 0, 0].tolist() == [7, 14, 248]
+    with pytest.raises(data.DataError, match="02.png could be decoded when the folder was read, but not any more"):
+        chosen[2:]
+
+
+def test_lazy_images_leave_broken_files_out(files):
+    files[3].write_text("broken")
+    with pytest.raises(data.DataError, match="1 of 30 files could not be decoded"):
+        read_images(files, in_memory=False)
+    lazy, indices = read_images(files, in_memory=False, on_error="skip")
+    assert indices.tolist() == [k for k in range(30) if k != 3]
+    assert lazy[3][0, 0, 0] == 4
+
+
+def test_lazy_images_refuse_to_become_an_array(files):
+    lazy, _ = read_images(files, in_memory=False)
+    with pytest.raises(TypeError, match=r"LazyImages of shape \(30, 4, 6, 3\).*images\[start:stop\]"):
+        np.asarray(lazy)
+
+
+def test_read_images_chooses_where_images_stay(files, monkeypatch):
+    assert isinstance(read_images(files, in_memory=None)[0], np.ndarray)
+    monkeypatch.setattr(image_files, "MAX_IN_MEMORY", 30 * 4 * 6 * 3 - 1)
+    assert isinstance(read_images(files, in_memory=None)[0], LazyImages)
+    assert isinstance(read_images(files)[0], np.ndarray)
+
+
+def test_lazy_images_need_no_memory_for_all_of_them(tmp_path):
+    """An epoch over 300 MB of pixels, from files that are read and then decoded batch by batch."""
+    for k in range(100):
+        Image.new("RGB", (1000, 1000), (k, k, k)).save(tmp_path / f"{k:03d}.jpg")
+    files, seen = sorted(tmp_path.iterdir()), []
+
+    def read():
+        images, _ = read_images(files, in_memory=False)
+        for batch, _ in data.pipeline(images, np.arange(100), batch_size=4, training=True):
+            seen.append(len(batch))
+
+    assert memory_growth(read) < 150_000_000
+    assert sum(seen) == 100

@@ -1,5 +1,6 @@
 """Loading by name: found on disk, else downloaded, else replaced by a fallback under its own name."""
 
+import hashlib
 import re
 from dataclasses import replace
 
@@ -8,24 +9,18 @@ import pytest
 from keras.datasets import imdb
 
 from dlkit import data, runtime
-from dlkit.data import builtin_texts, loading
+from dlkit.data import loading, text
 from dlkit.data.registry import REGISTRY
 
-
-@pytest.fixture(autouse=True)
-def few_docstrings(monkeypatch):
-    """Collects the docstrings of two small libraries: those of all four take ten seconds, and tests of their own."""
-    collect = builtin_texts.docstrings
-    monkeypatch.setattr(builtin_texts, "docstrings", lambda: collect(("keras_tuner", "nbformat")))
-
-
+pytestmark = pytest.mark.usefixtures("small_stand_ins")
 WITH_FALLBACK = [name for name, source in REGISTRY.items() if source.fallback]
 
 
 @pytest.mark.parametrize("function", [data.load, data.locate])
-def test_unknown_name_is_refused_with_the_known_ones(function):
-    with pytest.raises(ValueError, match=f'{", ".join(data.NAMES)}. Received: "imagenet"'):
-        function("imagenet")
+@pytest.mark.parametrize("name", ["imagenet", None, 10, ["digits"]])
+def test_unknown_name_is_refused_with_the_known_ones(function, name):
+    with pytest.raises(ValueError, match=re.escape(f"{', '.join(data.NAMES)}. Received: {name!r}")):
+        function(name)
 
 
 @pytest.mark.parametrize("name", WITH_FALLBACK)
@@ -90,7 +85,7 @@ def test_load_falls_back_when_the_folder_is_not_writable(no_data_env, download, 
     monkeypatch.setenv("DLKIT_OFFLINE", "0")
     monkeypatch.setitem(REGISTRY, "mnist", replace(REGISTRY["mnist"], download=download("/good")))
     assert not data.load("mnist").is_real
-    assert "project-data cannot be written to" in capsys.readouterr().out
+    assert "file.bin could not be written" in capsys.readouterr().out
 
 
 def test_load_offline_requests_nothing(no_data_env, download, server, monkeypatch):
@@ -101,17 +96,42 @@ def test_load_offline_requests_nothing(no_data_env, download, server, monkeypatc
 
 def test_fetch_downloads_into_the_project_or_verifies(no_data_env, download, server, tmp_path, monkeypatch):
     monkeypatch.setitem(REGISTRY, "mnist", replace(REGISTRY["mnist"], download=download("/good")))
+    with pytest.raises(data.DataError, match="mnist is not downloaded, because DLKIT_OFFLINE is set"):
+        loading.fetch("mnist")
+    monkeypatch.delenv("DLKIT_OFFLINE")
     assert loading.fetch("mnist") == loading.fetch("mnist") == tmp_path / "project-data" / "file.bin"
     assert server.requests == ["/good"]
+
+
+@pytest.mark.parametrize("name", ["digits", "nothing", None])
+def test_fetch_refuses_what_cannot_be_downloaded(name):
+    with pytest.raises(
+        ValueError, match=rf"Expected a data set that can be downloaded: mnist, .* Received: {name!r}\."
+    ):
+        loading.fetch(name)
 
 
 # --- reviews, whose first fallback is real too
 
 
-def test_load_reviews_downloads_imdb(no_data_env, monkeypatch, capsys):
+@pytest.fixture
+def imdb_files(tmp_path, keras_cache, monkeypatch):
+    """A folder with files that pass for those of IMDB, from which they are "downloaded"; Keras reads two reviews."""
+    folder = tmp_path / "imdb"
+    folder.mkdir()
+    checksums = {}
+    for name in text.IMDB_FILES:
+        (folder / name).write_text(name)
+        checksums[name] = hashlib.sha256(name.encode()).hexdigest()
     reviews = np.array([[1, 4, 5, 2, 6], [1, 6, 4]], object), np.array([1, 0])
+    monkeypatch.setattr(text, "IMDB_FILES", checksums)
+    monkeypatch.setattr(text, "IMDB_URL", folder.as_uri() + "/")
     monkeypatch.setattr(imdb, "load_data", lambda: (reviews, reviews))
     monkeypatch.setattr(imdb, "get_word_index", lambda: {"a": 1, "good": 2, "film": 3})
+    return folder
+
+
+def test_load_reviews_downloads_imdb(imdb_files, monkeypatch, capsys):
     monkeypatch.delenv("DLKIT_OFFLINE")
     found = data.load("reviews", real=True)
     assert found.train[0].tolist() == ["a good ? film", "film a"]
@@ -120,51 +140,60 @@ def test_load_reviews_downloads_imdb(no_data_env, monkeypatch, capsys):
     assert "No reviews found and none downloaded: using imdb, the 50,000 movie" in capsys.readouterr().out
 
 
-def test_load_reviews_takes_imdb_from_keras_cache_if_complete(no_data_env, tmp_path, monkeypatch):
-    reviews = np.array([[1, 4], [1, 5]], object), np.array([1, 0])
-    monkeypatch.setattr(imdb, "load_data", lambda: (reviews, reviews))
-    monkeypatch.setattr(imdb, "get_word_index", lambda: {"a": 1, "good": 2})
-    cache = tmp_path / "keras" / "datasets"
-    cache.mkdir(parents=True)
-    (cache / "imdb.npz").touch()
-    assert data.locate("imdb") is None
-    with pytest.raises(data.DataError):
-        data.load("reviews", real=True)
-    (cache / "imdb_word_index.json").touch()
-    assert data.locate("imdb") == "Keras's cache: imdb.npz"
+@pytest.mark.parametrize("where", ["DLKIT_DATA", "Keras's cache"])
+def test_load_reviews_takes_imdb_from_a_folder(where, imdb_files, no_data_env, keras_cache):
+    folder = no_data_env if where == "DLKIT_DATA" else keras_cache
+    folder.mkdir(parents=True, exist_ok=True)
+    (imdb_files / "imdb.npz").rename(folder / "imdb.npz")
+    assert data.locate("imdb") == f"{where}: imdb.npz"
+    with pytest.raises(data.DataError, match=r"imdb_word_index\.json could not be fetched:\n  file://.*No such file"):
+        data.load("imdb")
+    (imdb_files / "imdb_word_index.json").rename(folder / "imdb_word_index.json")
     assert data.locate("reviews") is None
     for name in ("reviews", "imdb"):
         found = data.load(name, real=True)
-        assert (found.name, found.source) == ("imdb", "Keras's cache")
+        assert (found.name, found.source) == ("imdb", where)
+    assert sorted(path.name for path in keras_cache.iterdir()) == sorted(text.IMDB_FILES)
 
 
-def test_load_reviews_reports_why_imdb_was_not_downloaded(no_data_env, monkeypatch, capsys):
-    def fails():
-        raise Exception("URL fetch failure")
+def test_load_imdb_downloads_what_the_cache_lacks(imdb_files, keras_cache, monkeypatch):
+    monkeypatch.delenv("DLKIT_OFFLINE")
+    keras_cache.mkdir(parents=True)
+    (imdb_files / "imdb.npz").rename(keras_cache / "imdb.npz")
+    assert data.load("imdb").is_real
+    assert (keras_cache / "imdb_word_index.json").exists()
 
-    monkeypatch.setattr(imdb, "load_data", fails)
+
+def test_load_reviews_reports_why_imdb_was_not_downloaded(imdb_files, monkeypatch, capsys):
+    (imdb_files / "imdb.npz").unlink()
     monkeypatch.delenv("DLKIT_OFFLINE")
     with pytest.raises(data.DataError, match=re.escape(runtime.dlkit_command("data", "fetch", "reviews"))):
         data.load("reviews", real=True)
-    assert "URL fetch failure" in capsys.readouterr().out
+    assert re.search(r"imdb\.npz could not be fetched:\n .*No such file", capsys.readouterr().out)
 
 
-def test_load_reviews_passes_over_a_damaged_imdb(no_data_env, tmp_path, monkeypatch, capsys):
-    def fails():
-        raise ValueError("not a zip file")
-
-    monkeypatch.setattr(imdb, "load_data", fails)
-    cache = tmp_path / "keras" / "datasets"
-    cache.mkdir(parents=True)
-    for file in REGISTRY["imdb"].keras_files:
-        (cache / file).touch()
+def test_load_reviews_passes_over_a_damaged_imdb(imdb_files, no_data_env, capsys):
+    for name in text.IMDB_FILES:
+        (no_data_env / name).write_text("something else")
     assert data.load("reviews").name == "docstrings"
-    assert "imdb.npz could not be read: not a zip file. Delete it" in capsys.readouterr().out
-    with pytest.raises(data.DataError, match=r"imdb\.npz could not be read"):
+    message = r"imdb\.npz could not be fetched:\n  file://.*file hash does not match"
+    assert re.search(message, capsys.readouterr().out)
+    with pytest.raises(data.DataError, match=message):
         data.load("imdb")
 
 
-def test_fetch_reviews_downloads_imdb(no_data_env, tmp_path, monkeypatch):
-    monkeypatch.setattr(imdb, "load_data", lambda: None)
-    monkeypatch.setattr(imdb, "get_word_index", lambda: None)
-    assert loading.fetch("reviews") == tmp_path / "keras" / "datasets" / "imdb.npz"
+def test_fetch_reviews_downloads_imdb(imdb_files, keras_cache, monkeypatch):
+    monkeypatch.delenv("DLKIT_OFFLINE")
+    assert loading.fetch("reviews") == keras_cache / "imdb.npz"
+
+
+@pytest.mark.parametrize("folder", ["cifar-10-batches-py", "cifar10/train"])
+def test_load_says_what_it_found_and_does_not_read(folder, no_data_env, monkeypatch, capsys):
+    (no_data_env / folder).mkdir(parents=True)
+    monkeypatch.setitem(REGISTRY, "shapes10", REGISTRY["digits"])
+    assert data.load("cifar10").name == "digits"
+    said = capsys.readouterr().out
+    assert (
+        f"Found {folder.rpartition('/')[2]}, which is not read. Set DLKIT_DATA to a folder that holds cifar10.npz"
+        in said
+    )

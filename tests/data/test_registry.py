@@ -11,17 +11,17 @@ WITH_FALLBACK = [name for name in REGISTRY if name not in ALWAYS_THERE]
 
 
 @pytest.mark.parametrize("name", ALWAYS_THERE)
-def test_source_that_is_always_there(name, no_data_env):
+def test_source_that_is_always_there(name, no_data_env, small_stand_ins):
     source, dataset = REGISTRY[name], data.load(name)
     assert (dataset.name, dataset.is_real) == (name, source.is_real)
-    assert (source.paths, source.keras_files, source.download, source.fallback) == ((), (), None, ())
+    assert (source.paths, source.download, source.fallback) == ((), None, ())
 
 
 @pytest.mark.parametrize("name", WITH_FALLBACK)
 def test_source_that_may_be_missing(name):
     source = REGISTRY[name]
     assert source.is_real
-    assert bool(source.paths) != bool(source.keras_files), "one way to find it on disk"
+    assert source.paths
     assert source.needs, "for the error message"
     assert REGISTRY[source.fallback[-1]].origin, "the last fallback is always there"
     for fallback in source.fallback:

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dlkit import exercises
 from tests.lessons.exercise_tests import ExerciseTests
+from tools.solutions import answer_of
 
 
 def test_subclass_mlp_matches_functional_and_is_reloaded(lesson, tmp_path):
@@ -132,4 +134,10 @@ MISTAKES = {
 
 
 class TestExercises(ExerciseTests):
-    pass
+    def test_solution_is_right_in_mixed_precision(self, request):
+        keras.config.set_dtype_policy("mixed_bfloat16")  # as a GPU has it
+        try:
+            answer = answer_of(request.module.SOLUTIONS["05.clipped_step"])
+            assert exercises.verdict("05.clipped_step", answer) == "✓ right"
+        finally:
+            keras.config.set_dtype_policy("float32")

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from dlkit import models
+from dlkit import exercises, models
 from tests.lessons.exercise_tests import ExerciseTests
 from tests.lessons.helpers import assigned, finite_differences
 from tests.random_weights import assert_equal_models, layer_settings
+from tools.solutions import answer_of
 
 
 def test_conv_costs_and_dense_costs_match_the_model(lesson):
@@ -118,4 +119,10 @@ MISTAKES = {
 
 
 class TestExercises(ExerciseTests):
-    pass
+    def test_solution_is_right_in_mixed_precision(self, request):
+        keras.config.set_dtype_policy("mixed_bfloat16")  # as a GPU has it
+        try:
+            answer = answer_of(request.module.SOLUTIONS["12.bottleneck_block"])
+            assert exercises.verdict("12.bottleneck_block", answer) == "✓ right"
+        finally:
+            keras.config.set_dtype_policy("float32")

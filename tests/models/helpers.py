@@ -1,8 +1,10 @@
 """What the tests of several modules in dlkit/models share."""
 
 from keras import layers
+from PIL import Image
 
 from dlkit import models
+from dlkit.data.image_files import LazyImages
 
 SHAPE = (32, 32, 3)
 SMALL_HEAD = {"hidden": (32,)}
@@ -15,6 +17,14 @@ BUILDERS = {
     "plain20": lambda: models.build_resnet(SHAPE, 10, shortcut=None),
     "resnet20_projection": lambda: models.build_resnet(SHAPE, 10, shortcut="projection", name="resnet20_projection"),
 }
+
+
+def save_images(images, folder):
+    """The same images as files in a folder, decoded as needed."""
+    files = [folder / f"{index:04}.png" for index in range(len(images))]
+    for file, image in zip(files, images, strict=True):
+        Image.fromarray(image).save(file)
+    return LazyImages(files, images.shape[1:3])
 
 
 def residual_block_from_paper(x, channels, stride, shortcut):

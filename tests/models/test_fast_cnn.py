@@ -6,7 +6,8 @@ import pytest
 from keras import layers
 
 from dlkit import models
-from tests.models.helpers import SHAPE
+from tests.arrays import assert_same_arrays
+from tests.models.helpers import SHAPE, save_images
 from tests.random_weights import assert_equal_models
 
 
@@ -49,7 +50,7 @@ def test_fast_cnn_takes_the_smallest_and_largest_filter_count(count):
     assert models.build_fast_cnn(SHAPE, 10, channels=(count, 8), patch=2).get_layer("stem").filters == count
 
 
-@pytest.mark.parametrize("count", [0, 3, 26])
+@pytest.mark.parametrize("count", [3, 26])
 def test_fast_cnn_refuses_an_odd_or_too_large_number_of_filters(count):
     with pytest.raises(ValueError, match=f"an even number of first channels, 2 to 24. Received: {count}"):
         models.build_fast_cnn(SHAPE, 10, channels=(count, 8), patch=2)
@@ -73,6 +74,42 @@ def test_whiten_makes_outputs_uncorrelated_with_variance_one(channels, patch, co
     np.testing.assert_allclose(outputs[:, :half], -outputs[:, half:], atol=1e-3)
     np.testing.assert_allclose(outputs.mean(axis=0), 0, atol=1e-2)
     assert not stem.trainable
+
+
+@pytest.mark.parametrize(("size", "options"), [(7, {}), (10, {"stride": 1, "patch": 7})])
+def test_fast_cnn_refuses_images_that_pooling_would_remove(size, options):
+    assert models.build_fast_cnn((size, size, 3), 10, **options).output_shape == (None, 10)
+    with pytest.raises(ValueError, match=rf"Expected input_shape .*at least {size} x {size} pixels"):
+        models.build_fast_cnn((size - 1, 32, 3), 10, **options)
+
+
+NOISE = np.random.default_rng(0).integers(0, 256, (20, *SHAPE)).astype("uint8")
+IMAGE_WITH_NAN = np.where(np.arange(20 * 32 * 32 * 3).reshape(NOISE.shape) == 70, np.nan, NOISE)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (NOISE / np.float32(255), "pixels from 0 to 255.*Multiply them by 255"),
+        (NOISE[..., 0], r"of shape \(count, 32, 32, 3\)"),
+        (NOISE[..., :1], r"of shape \(count, 32, 32, 3\)"),
+        (IMAGE_WITH_NAN, "Expected finite images"),
+        (NOISE[:0], r"Received: \(0, 32, 32, 3\)"),
+    ],
+    ids=["scaled", "gray", "one_channel", "nan", "none"],
+)
+def test_whiten_refuses_images_that_do_not_fit(images, message):
+    with pytest.raises(ValueError, match=message):
+        models.whiten(models.build_fast_cnn(SHAPE, 10), images)
+
+
+def test_whiten_takes_images_that_stay_on_disk(tmp_path):
+    stems = []
+    for images in (save_images(NOISE, tmp_path), NOISE[::4]):
+        model = models.build_fast_cnn(SHAPE, 10)
+        models.whiten(model, images, count=5)
+        stems.append(model.get_layer("stem").get_weights())
+    assert_same_arrays(*stems)
 
 
 def test_whiten_takes_uniform_images():

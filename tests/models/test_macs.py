@@ -1,6 +1,7 @@
 """dlkit.models.macs: the multiply-adds of known layers, and those that TensorFlow's profiler counts."""
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
@@ -57,3 +58,56 @@ def test_count_macs_of_separable_layers_equals_the_profiler():
 def test_count_macs_names_an_unknown_layer():
     with pytest.raises(ValueError, match=r'layer "memory" \(LSTM\) are not known'):
         models.count_macs(keras.Sequential([keras.Input((5, 2)), layers.LSTM(3, name="memory")]))
+
+
+def test_count_macs_counts_every_call_of_a_shared_layer():
+    dense = layers.Dense(4, use_bias=False, name="shared")
+    dense(keras.Input((99, 5)))  # a call in another model, at other positions
+    inputs = [keras.Input((2, 5)), keras.Input((3, 5))]
+    model = keras.Model(inputs, layers.Concatenate(axis=1)([dense(x) for x in inputs]))
+    assert models.count_macs(model) == {"shared": (2 + 3) * 5 * 4}
+    encoder = keras.Sequential([keras.Input((5,)), layers.Dense(4)], name="encoder")
+    twins = [keras.Input((5,)), keras.Input((5,))]
+    assert models.count_macs(keras.Model(twins, layers.Add()([encoder(x) for x in twins]))) == {"encoder": 2 * 5 * 4}
+
+
+def test_count_macs_with_channels_first():
+    conv = layers.Conv2D(4, 3, data_format="channels_first", name="conv")
+    assert models.count_macs(keras.Sequential([keras.Input((2, 8, 10)), conv])) == {"conv": 6 * 8 * 3 * 3 * 2 * 4}
+
+
+class Squares(layers.Layer):
+    """A layer of one's own without weights, whose products nobody knows."""
+
+    def call(self, x):
+        return keras.ops.matmul(x, x)
+
+
+@pytest.mark.parametrize(
+    ("call", "kind"),
+    [
+        (lambda x: keras.ops.matmul(x, x), "Matmul"),
+        (lambda x: layers.Dot(axes=(2, 1))([x, x]), "Dot"),
+        (lambda x: layers.Attention()([x, x]), "Attention"),
+        (lambda x: layers.Lambda(lambda x: x @ x)(x), "Lambda"),
+        (lambda x: Squares()(x), "Squares"),
+    ],
+)
+def test_count_macs_refuses_products_without_weights(call, kind):
+    inputs = keras.Input((4, 4))
+    with pytest.raises(ValueError, match=rf"\({kind}\) are not known"):
+        models.count_macs(keras.Model(inputs, call(inputs)))
+
+
+def test_count_macs_refuses_a_model_without_a_fixed_size():
+    inner = keras.Sequential([keras.Input((None, None, 3)), layers.Conv2D(4, 3, name="conv")])
+    with pytest.raises(ValueError, match='fixed input size. Received: layer "conv"'):
+        models.count_macs(keras.Sequential([keras.Input((8, 8, 3)), inner]))
+    with pytest.raises(ValueError, match="Expected a built functional or sequential model"):
+        models.count_macs(keras.Sequential([layers.Dense(2)]))
+
+
+def test_count_macs_ignores_normalization_and_activations():
+    norms = [layers.Normalization(), layers.GroupNormalization(1), layers.PReLU(), layers.Dropout(0.5)]
+    norms[0].adapt(np.ones((2, 4, 4, 1)))
+    assert models.count_macs(keras.Sequential([keras.Input((4, 4, 1)), *norms])) == {}

@@ -1,5 +1,7 @@
 """dlkit.models.sequence: the effects of padding and word order, and that the models can be trained."""
 
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -35,6 +37,32 @@ def test_text_classifier_treats_each_text_of_a_batch_alone(classifier):
     np.testing.assert_allclose(classifier(ROWS)[1:2], classifier(ROWS[1:2, :5]), atol=1e-5)
 
 
+@pytest.mark.parametrize("training", [False, True])
+def test_text_without_tokens_gets_finite_logits_and_gradients(classifier, training):
+    rows = np.concatenate([ROWS, 0 * ROWS[:1]])
+    before = classifier.get_weights()
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    assert np.isfinite(classifier(rows, training=training)).all()
+    np.testing.assert_allclose(classifier(rows)[:4], classifier(ROWS), atol=1e-5)
+    if training:
+        classifier.compile("sgd", loss)
+        classifier.train_on_batch(rows, np.arange(5) % 3)
+        assert all(np.isfinite(weight).all() for weight in classifier.get_weights())
+        classifier.set_weights(before)
+        classifier.compiled = False
+
+
+@pytest.mark.parametrize("length", [1, 9, 30])
+def test_text_without_tokens_gets_the_same_logits_at_every_length(classifier, length):
+    rows = np.zeros((2, length), "int32")
+    np.testing.assert_allclose(classifier(rows), classifier(rows[:, :1]), atol=1e-5)
+
+
+def test_text_mean_without_tokens_returns_the_bias():
+    model = randomize(models.build_text_mean(30, 3))
+    np.testing.assert_array_equal(model(np.zeros((1, 4), "int32"))[0], model.layers[-1].bias)
+
+
 def test_word_order_matters_except_for_text_mean(classifier):
     difference = np.abs(np.asarray(classifier(ROWS[:1, ::-1].copy())) - np.asarray(classifier(ROWS[:1]))).max()
     assert difference < 1e-5 if classifier.name == "text_mean" else difference > 1e-3
@@ -44,6 +72,8 @@ def test_saved_text_classifier_gives_the_same_logits(classifier, tmp_path):
     classifier.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(loaded(ROWS), classifier(ROWS), atol=1e-6)
+    with zipfile.ZipFile(tmp_path / "model.keras") as file:
+        assert b"dlkit" not in file.read("config.json"), "it loads where dlkit is not installed"
 
 
 @pytest.mark.parametrize("build", CLASSIFIERS)

@@ -47,6 +47,25 @@ def test_add_curves_labels_the_last_finite_value():
         assert 0 < box.x0 - x < 10
 
 
+@pytest.mark.parametrize("curves", [{}, {"none": []}, {"nan": [np.nan, np.inf]}, {"missing": [None, None]}])
+def test_add_curves_without_a_value_says_so(curves):
+    fig = plots.plot_curves(curves)
+    fig.canvas.draw()
+    assert [text.get_text() for text in fig.axes[0].texts] == ["no values to draw"]
+
+
+def test_add_curves_leaves_a_gap_where_there_is_no_value():
+    fig = plots.plot_curves({"a": [3, None, np.inf, 0, 1]}, log=True)
+    fig.canvas.draw()
+    np.testing.assert_array_equal(fig.axes[0].lines[0].get_ydata(), [3, np.nan, np.nan, np.nan, 1])
+    assert plots.plot_curves({"ends at 0": [2, 1, 0]}, log=True).axes[0].texts[0].xy == (2, 1)
+
+
+def test_add_curves_refuses_x_and_y_of_other_lengths():
+    with pytest.raises(ValueError, match=r'each x of the curve "a". Received: shapes \(3,\), \(2,\)'):
+        plots.plot_curves({"a": ([1, 2, 3], [1, 2])})
+
+
 def test_live_curve_updates_one_display(monkeypatch):
     shown = []
 

@@ -1,11 +1,11 @@
 """Data and networks that are small enough to train complete recipes."""
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
 
 from dlkit import data
+from tests.recipes.helpers import build_small_backbone
 
 
 @pytest.fixture
@@ -25,15 +25,8 @@ def photo_folder(tmp_path):
 
 @pytest.fixture
 def small_backbone(monkeypatch):
-    """Replaces every backbone by one that is built at once, with batch normalization, which has state."""
-
-    def build(name, input_shape, *, image_size, weights, precision):
-        inputs = keras.Input(input_shape)
-        x = keras.layers.Conv2D(4, 3, strides=2, activation="relu", name="conv1")(inputs)
-        x = keras.layers.BatchNormalization(name="conv1_bn")(x)
-        return keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x), name=name)
-
-    monkeypatch.setattr("dlkit.transfer.build_backbone", build)
+    """Replaces every backbone by one that is built at once."""
+    monkeypatch.setattr("dlkit.transfer.build_backbone", build_small_backbone)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the tests of recipes share: the command `dlkit` in a process of its own, and the weights of a finished run."""
+"""What the tests of recipes share: the command `dlkit` in a process of its own, saved weights, a small backbone."""
 
 import os
 import subprocess
@@ -21,3 +21,11 @@ def run_command(*arguments, **environment):
 def saved_weights(run_folder):
     """The weights of the model that a run saved."""
     return keras.models.load_model(run_folder / "model.keras").get_weights()
+
+
+def build_small_backbone(name, input_shape, *, image_size, weights, precision):
+    """Stands for `transfer.build_backbone`: a network with batch normalization, which has state."""
+    inputs = keras.Input(input_shape)
+    x = keras.layers.Conv2D(4, 3, strides=2, activation="relu", name="conv1")(inputs)
+    x = keras.layers.BatchNormalization(name="conv1_bn")(x)
+    return keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x), name=name)

@@ -1,4 +1,4 @@
-"""The options of recipes, their requirements, and the data set that a training gets."""
+"""The options of recipes, and their requirements."""
 
 import dataclasses
 
@@ -7,7 +7,6 @@ import pytest
 
 from dlkit import data
 from dlkit.recipes import RECIPES
-from dlkit.recipes.base import make_train_ds
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -20,7 +19,7 @@ def test_with_options_changes_only_what_is_given(name):
 
 def test_with_options_refuses_options_of_another_kind():
     with pytest.raises(
-        ValueError, match=r"trains from scratch and has the options epochs, image_size\. Received: unfreeze"
+        ValueError, match=r"trains from scratch and has the options epochs, image_size, flip\. Received: unfreeze"
     ):
         RECIPES["digits-mlp"].with_options(unfreeze="conv5")
     assert RECIPES["resnet50"].with_options(unfreeze="").unfreeze == ""
@@ -35,10 +34,34 @@ def test_with_options_refuses_what_is_not_an_option(name, option):
 
 @pytest.mark.parametrize("name", ["digits-mlp", "resnet50"])
 @pytest.mark.parametrize("option", ["epochs", "image_size"])
-@pytest.mark.parametrize("value", [0, -1, 2.5, "3"])
+@pytest.mark.parametrize("value", [0, -1, 2.5, "3", True])
 def test_with_options_refuses_what_is_not_a_positive_integer(name, option, value):
     with pytest.raises(ValueError, match=f"Expected {option} to be an integer of 1 or more. Received: {value!r}"):
         RECIPES[name].with_options(**{option: value})
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_without_flip_no_image_is_mirrored_in_training_or_prediction(name):
+    recipe = RECIPES[name].with_options(flip=False)
+    assert not recipe.flip_tta
+    assert recipe.settings()["flip"] is False
+    assert RECIPES[name].settings()["flip"] is True
+    if recipe.augment:
+        columns = np.broadcast_to(np.arange(1, 33, dtype="uint8")[:, None], (100, 32, 32, 3))  # brighter to the right
+        for augment, mirrors in ((recipe.augment, False), (RECIPES[name].augment, True)):
+            row = np.array(augment(columns, (0, 1)))[:, 12, :, 0].astype(int)
+            darker = (np.diff(row, axis=1) == -1) & (row[:, 1:] > 1)  # 0 is padding or a hidden square
+            assert darker.any() == mirrors, "a mirrored image becomes darker to the right"
+
+
+def test_with_options_refuses_flip_that_is_no_boolean():
+    with pytest.raises(ValueError, match="Expected flip to be True or False. Received: 'no'"):
+        RECIPES["digits-mlp"].with_options(flip="no")
+
+
+def test_pretrained_recipe_refuses_images_smaller_than_its_network_takes(tmp_path):
+    with pytest.raises(ValueError, match="image_size to be an integer of 32 or more. Received: 16"):
+        RECIPES["mobilenet"].with_options(image_size=16).check_requirements(tmp_path)
 
 
 def test_check_refuses_image_size_without_a_folder(tmp_path):
@@ -58,6 +81,9 @@ def test_dataset_of_every_recipe_exists(name):
     [
         ("digits-mlp", {(12, 12)}, None),
         ("digits-mlp", {(12, 12), (20, 30)}, None),  # reading them then asks for --image-size
+        ("cifar10-cnn", {(64, 64)}, None),
+        ("cifar10-cnn", {(3000, 4000)}, (64, 64)),  # at its own size, a dense layer would take 12 GB
+        ("cifar10-long", {(3000, 4000), (20, 30)}, (64, 64)),
         ("mobilenet", {(32, 32)}, None),  # enlarged inside the model
         ("mobilenet", {(32, 32), (32, 40)}, (96, 96)),
         ("mobilenet", {(300, 200)}, (96, 96)),
@@ -70,13 +96,10 @@ def test_folder_image_size(name, sizes, expected):
 
 def test_folder_image_size_is_the_option_where_one_is_given():
     assert RECIPES["digits-mlp"].with_options(image_size=16).folder_image_size({(12, 12)}) == (16, 16)
+    assert RECIPES["digits-mlp"].with_options(image_size=99).folder_image_size({(3000, 4000)}) == (99, 99)
 
 
-def test_make_train_ds_gives_each_worker_its_shard_of_an_epoch():
-    images, labels = np.zeros((10, 4, 4), "uint8"), np.arange(10)
-    make = make_train_ds(images, labels, batch_size=4, augment=None, seed=0)
-    complete, *shards = (
-        [batch.numpy().tolist() for _, batch in make(1, shard).take(3)] for shard in ((0, 1), (0, 2), (1, 2))
-    )
-    assert [sorted(a + b) for a, b in zip(*shards, strict=True)] == [sorted(batch) for batch in complete]
-    assert sorted(label for batch in complete for label in batch) == list(range(10))
+def test_large_photographs_are_resized_and_that_is_printed(capsys):
+    RECIPES["cifar10-cnn"].folder_image_size({(3000, 4000)})
+    assert "up to 4000 pixels are resized to 64 x 64" in (message := capsys.readouterr().out)
+    assert "--image-size N" in message

@@ -1,5 +1,6 @@
 """`predict` with models of any origin: a file that is not a safe classifier of images is refused and runs no code."""
 
+import errno
 import io
 import json
 import os
@@ -118,7 +119,84 @@ def test_model_with_other_inputs_or_outputs_is_refused(run, shape, classes, mess
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"class_names": 3}', "\x00"])
 def test_metrics_that_no_training_wrote_are_refused(run, content):
     (run / "metrics.json").write_text(content)
-    assert "metrics.json was not written by a training" in error_message(run)
+    assert "metrics.json is damaged, or was not written by a training" in error_message(run)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ([], "Expected image files to classify. Received: none"),
+        (["photo.png", "missing.png"], "missing.png does not exist. Expected image files"),
+        (["run"], "run is a folder. Expected image files"),
+    ],
+)
+def test_files_that_are_no_images_get_a_message_each(run, names, message):
+    with pytest.raises(ValueError, match=message):
+        recipes.predict(run, [run.parent / name for name in names])
+
+
+@pytest.mark.parametrize("top", [0, -1, 1.5])
+def test_top_is_checked(run, top):
+    with pytest.raises(ValueError, match=f"Expected top to be an integer of 1 or more. Received: {top}"):
+        recipes.predict(run, [run.parent / "photo.png"], top=top)
+
+
+def test_unreadable_model_is_not_called_damaged(run, monkeypatch):
+    """Without the right to read a file, `zipfile.is_zipfile` would say that it is no archive."""
+
+    def open_without_rights(file, *args, **kwargs):
+        raise PermissionError(errno.EACCES, "Permission denied", str(file))
+
+    monkeypatch.setattr(recipes, "open", open_without_rights, raising=False)
+    with pytest.raises(PermissionError, match="Permission denied"):
+        recipes.predict(run, [run.parent / "photo.png"])
+
+
+def test_model_with_a_loss_of_its_own_loads_without_its_training_state(run):
+    """As the runs of earlier versions were saved: the class of the loss need not exist."""
+
+    @keras.saving.register_keras_serializable("test")
+    class Loss(keras.losses.Loss):
+        def call(self, y_true, y_pred):
+            return y_pred
+
+    model = classifier()
+    model.compile("sgd", Loss())
+    model.save(run / "model.keras")
+    del keras.saving.get_custom_objects()["test>Loss"]
+    assert len(recipes.predict(run, [run.parent / "photo.png"])) == 1
+
+
+@pytest.fixture
+def digits_run(run):
+    """A run whose training images are light on dark; its model says whether the middle is lighter than the border."""
+    inputs = keras.Input((8, 8))
+    middle, mean = keras.ops.mean(inputs[:, 3:5, 3:5], axis=(1, 2)), keras.ops.mean(inputs, axis=(1, 2))
+    outputs = keras.layers.Concatenate()([mean[:, None], middle[:, None]])
+    keras.Model(inputs, outputs).save(run / "model.keras")
+    (run / "metrics.json").write_text(
+        json.dumps({"class_names": ["dark on light", "light on dark"], "border_brightness": [0, 60]})
+    )
+    return run
+
+
+@pytest.mark.parametrize(("ground", "ink", "inverted"), [(0, 255, False), (255, 0, True), (190, 40, True)])
+def test_digit_of_the_other_polarity_is_inverted_and_reported(digits_run, ground, ink, inverted, capsys):
+    pixels = np.full((8, 8), ground, "uint8")
+    pixels[2:6, 2:6] = ink
+    Image.fromarray(pixels).save(digits_run.parent / "digit.png")
+    [classes] = recipes.predict(digits_run, [digits_run.parent / "digit.png"])
+    assert classes[0][0] == "light on dark"
+    message = capsys.readouterr().out
+    assert ("digit.png: its border is light, unlike the training images: its negative is classified" in message) == (
+        inverted
+    )
+
+
+def test_photograph_of_the_other_polarity_is_reported(run, capsys):
+    (run / "metrics.json").write_text(json.dumps({"class_names": CLASSES, "border_brightness": [180, 255]}))
+    assert len(recipes.predict(run, [run.parent / "photo.png"])) == 1
+    assert "photo.png: its border is dark, unlike the training images: do not rely" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (8, 8, 1)])

@@ -5,6 +5,7 @@ import os
 import random
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import time
@@ -13,8 +14,9 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.metrics import accuracy_score
 
-from dlkit import data, evaluate, recipes
+from dlkit import data, evaluate, recipes, runtime
 from dlkit.cli import main
 from tests.arrays import assert_same_arrays
 from tests.faults import mounted
@@ -44,13 +46,17 @@ def start_and_wait_for_checkpoint(folder, **options):
 def test_train_writes_all_results(finished):
     out, done = finished
     names = {"settings.json", "checkpoint.npz", "metrics.json", "confusion.png", "predictions.png", "model.keras"}
-    assert {path.name for path in out.iterdir()} == names
+    assert {path.name for path in out.iterdir()} == {*names, ".lock"}
     metrics = json.loads((out / "metrics.json").read_text())
     low, high = metrics["accuracy_interval_95"]
     assert 0.93 < low < metrics["accuracy"] < high <= 1
     assert metrics["seconds"] > 0
     assert metrics["seed"] == 0
     assert metrics["device"]
+    assert metrics["border_brightness"][1] < 128, "digits are light on dark"
+    name, share = metrics["largest_class"]
+    assert share == max(np.bincount(data.load("digits").test[1])) / 450
+    assert f'always answering "{name}" would reach {share:.3f}' in done.stdout
     assert set(metrics["versions"]) == {"Python", "TensorFlow", "Keras"}
     assert f"✓ test accuracy {metrics['accuracy']:.4f}" in done.stdout
     assert done.stderr == "", "TensorFlow's messages are suppressed"
@@ -60,7 +66,7 @@ def test_saved_model_has_the_reported_accuracy(finished):
     out, _ = finished
     images, labels = data.load("digits").test
     probs = evaluate.predict_probs(keras.models.load_model(out / "model.keras"), images)
-    assert evaluate.accuracy(labels, probs) == json.loads((out / "metrics.json").read_text())["accuracy"]
+    assert accuracy_score(labels, probs.argmax(axis=1)) == json.loads((out / "metrics.json").read_text())["accuracy"]
 
 
 def test_figures_are_not_blank(finished):
@@ -84,11 +90,65 @@ def test_finished_run_is_not_trained_again(finished, capsys):
     assert metrics == json.loads((finished[0] / "metrics.json").read_text())
 
 
+def test_finished_run_ends_on_every_worker(tmp_path, monkeypatch, capsys):
+    compared = {}
+
+    def agree(settings, *, finished):
+        compared.update(settings, finished=finished)
+        return True  # what worker 0 has found
+
+    monkeypatch.setattr(runtime, "worker", lambda: (1, 2))
+    monkeypatch.setattr(recipes, "agree", agree)
+    assert recipes.train("digits-mlp", out=tmp_path / "run", epochs=3, seed=4) is None
+    assert "is finished already" in capsys.readouterr().out
+    assert not (tmp_path / "run").exists(), "worker 0 writes it"
+    assert (compared["recipe"], compared["epochs"], compared["seed"], compared["finished"]) == (
+        "digits-mlp",
+        3,
+        4,
+        False,
+    )
+    assert len(compared["data"]) == 64, "the checksum alone, since another machine may have the data from elsewhere"
+
+
 def test_run_folder_of_other_settings_is_refused(finished, capsys):
     assert main(["train", "digits-mlp", "--out", str(finished[0]), "--seed", "1"]) == 1
     message = capsys.readouterr().err
     assert "belongs to another training: seed was 0, now 1" in message
     assert "Choose another --out" in message
+
+
+def test_metrics_of_a_finished_run_that_are_damaged_are_named(finished, tmp_path):
+    shutil.copytree(finished[0], tmp_path / "run")
+    (tmp_path / "run" / "metrics.json").write_text("")
+    with pytest.raises(data.DataError, match=r"metrics\.json is damaged"):
+        recipes.train("digits-mlp", out=tmp_path / "run")
+
+
+def test_seed_out_of_range_does_not_claim_the_folder(tmp_path):
+    with pytest.raises(ValueError, match="Expected seed to be an integer from 0 to 4294967295. Received: -1"):
+        recipes.train("digits-mlp", out=tmp_path / "run", seed=-1)
+    assert not (tmp_path / "run").exists()
+
+
+def test_too_few_images_do_not_claim_the_folder(class_folders, tmp_path):
+    for file in sorted((class_folders / "train" / "light").iterdir())[1:]:
+        file.unlink()
+    with pytest.raises(data.DataError, match="Expected ten or more training images of each of the 2 classes"):
+        recipes.train("digits-mlp", data_dir=class_folders, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not have this lock")
+def test_second_process_in_the_same_folder_is_refused(tmp_path):
+    first = start_and_wait_for_checkpoint(tmp_path / "run", stderr=subprocess.DEVNULL)
+    first.send_signal(signal.SIGSTOP)  # so that it cannot end before the second one begins
+    second = run_command("train", "digits-mlp", "--out", tmp_path / "run")
+    first.kill()
+    first.wait()
+    assert second.returncode == 1
+    assert f"✗ Another process is training in {tmp_path / 'run'}. Wait until it has ended" in second.stderr
 
 
 def test_killed_training_resumes_to_the_same_weights(finished, tmp_path):
@@ -138,7 +198,7 @@ def test_ctrl_c_leaves_last_epoch_saved_and_says_how_to_resume(finished, tmp_pat
     assert process.returncode == 130
     assert message.endswith("Stopped. What was finished is saved; the same command resumes from there.\n")
     assert "Traceback" not in message
-    assert {path.name for path in (tmp_path / "run").iterdir()} == {"settings.json", "checkpoint.npz"}
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"settings.json", "checkpoint.npz", ".lock"}
     recipes.train("digits-mlp", out=tmp_path / "run", verbose=0)
     assert_same_arrays(saved_weights(tmp_path / "run"), saved_weights(finished[0]))
 
@@ -174,13 +234,13 @@ def test_full_disk_leaves_last_epoch_saved_and_training_resumes(finished, train_
     assert done.returncode == 0, done.stderr
     full, rest = done.stdout.split("status 1\n")
     assert "Epoch 1/30" in full
-    assert rest.split("\n")[:2] == ["checkpoint.npz", "settings.json"], "no incomplete files"
+    assert set(rest.split("\n")[:3]) == {".lock", "checkpoint.npz", "settings.json"}, "no incomplete files"
     message = re.search(
-        r"✗ Epoch (\d+) could not be saved: .*No space left.* Epoch (\d+) is saved in (.*)\. Free some", done.stderr
+        r"✗ Epoch (\d+) could not be saved: .*No space left.* Epoch (\d+) is saved in (.*)\. Free some space",
+        done.stderr,
     )
     assert int(message[2]) == int(message[1]) - 1
     assert message[3] == str(run / "checkpoint.npz")
-    assert "the same command then resumes from there" in done.stderr
     assert "Epoch 1/30" not in rest
     assert_same_arrays(saved_weights(copy), saved_weights(finished[0]))
 

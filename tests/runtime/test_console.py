@@ -1,6 +1,5 @@
-"""What a process writes to its terminal: replayed errors of native code, and progress."""
+"""What a process writes to its terminal: replayed errors of native code."""
 
-from dlkit import runtime
 from tests.runtime.helpers import run_code
 
 
@@ -16,8 +15,3 @@ with runtime.suppress_native_stderr():
     assert done.returncode == 1
     assert "the reason" in done.stderr
     assert "no such library" in done.stderr
-
-
-def test_progress_prints_nothing_without_a_terminal(capsys):
-    assert list(runtime.progress([1, 2, 3], "counting")) == [1, 2, 3]
-    assert capsys.readouterr() == ("", "")

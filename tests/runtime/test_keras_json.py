@@ -26,8 +26,6 @@ HARMLESS = {"image_data_format": "channels_last", "floatx": "float32", "epsilon"
         ('{"backend": "jax", "floatx": "float16"}', "problem", "floatx 'float16' .*, backend 'jax'"),
         ('{"floatx": "bfloat16"}', "problem", "floatx 'bfloat16'"),
         ('{"image_data_format": "last"}', "problem", "image_data_format 'last'"),
-        ('{"epsilon": 1}', "problem", "epsilon 1 (Keras needs a float)"),
-        ("[]", "problem", "is not a JSON object"),
     ],
 )
 def test_find_problem_agrees_with_keras(tmp_path, monkeypatch, posix_shell, content, status, message):
@@ -47,7 +45,7 @@ def test_find_problem_agrees_with_keras(tmp_path, monkeypatch, posix_shell, cont
     try:
         runpy.run_path(config.__file__)  # what Keras does with the file
         keras_fails = False
-    except (ValueError, AttributeError):
+    except ValueError:
         keras_fails = True
     assert keras_fails == (status == "problem" and "backend" not in content)
 
@@ -77,7 +75,7 @@ def test_keras_backend_variable_overrides_keras_json(tmp_path, monkeypatch, posi
     assert doctor._keras_settings()[0] == "problem"
 
 
-def test_settings_path_is_the_path_that_keras_uses(tmp_path, monkeypatch):
+def test_keras_home_is_the_folder_that_keras_uses(tmp_path, monkeypatch):
     for home, keras_home in ((tmp_path, None), (tmp_path, "~/elsewhere"), (tmp_path / "none", None)):
         monkeypatch.setenv("HOME", str(home))
         monkeypatch.setenv("USERPROFILE", str(home))
@@ -85,4 +83,4 @@ def test_settings_path_is_the_path_that_keras_uses(tmp_path, monkeypatch):
         if keras_home:
             monkeypatch.setenv("KERAS_HOME", keras_home)
         monkeypatch.chdir(tmp_path)
-        assert Path(keras_json.settings_path()) == Path(runpy.run_path(config.__file__)["_config_path"])
+        assert keras_json.keras_home() == Path(runpy.run_path(config.__file__)["_config_path"]).parent

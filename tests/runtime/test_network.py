@@ -86,7 +86,7 @@ def certificate(tmp_path):
 
 def download_from(url):
     """A `Download` whose content does not exist at the URL."""
-    return Download("file.bin", "0" * 64, 10, (url,))
+    return Download("file.bin", "0" * 64, (url,))
 
 
 def test_doctor_sends_one_head_request(web, no_proxy, monkeypatch):

@@ -25,8 +25,10 @@ ON_UNIX = pytest.mark.skipif(sys.platform == "win32", reason="about the commands
         ("win32", {"MSYSTEM": "MINGW64", "SHELL": "/usr/bin/bash", "PSModulePath": "C:\\"}, "sh"),
     ],
 )
-def test_kind_of_shell(platform, environment, kind):
-    assert shell.kind(platform, environment) == kind
+def test_kind_of_shell(monkeypatch, platform, environment, kind):
+    monkeypatch.setattr(shell.sys, "platform", platform)
+    monkeypatch.setattr(shell.os, "environ", environment)
+    assert shell.kind() == kind
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """What the tests of training share: a small model with state of every kind, and ways to interrupt it."""
 
+import socket
+
 import keras
 import numpy as np
 
@@ -63,3 +65,12 @@ class InterruptIn(keras.callbacks.Callback):
 def weights_of(model):
     """All variables of a model as arrays, those of its seed generators included."""
     return [np.asarray(variable) for variable in model.variables]
+
+
+def free_ports(count):
+    """Ports of this machine that nobody uses."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [opened.getsockname()[1] for opened in sockets]
+    for opened in sockets:
+        opened.close()
+    return ports

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -11,10 +10,13 @@ import time
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from dlkit import recipes
+from dlkit import models, recipes, training
+from dlkit.training import distributed
 from tests.arrays import assert_same_arrays
-from tests.training import train_worker
+from tests.training import helpers, train_worker
+from tests.training.helpers import free_ports
 from tools.notebooks import ROOT
 
 
@@ -30,16 +32,6 @@ def start_worker(index, ports, *arguments):
         stderr=subprocess.STDOUT,
         text=True,
     )
-
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for opened in sockets:
-        opened.bind(("127.0.0.1", 0))
-    ports = [opened.getsockname()[1] for opened in sockets]
-    for opened in sockets:
-        opened.close()
-    return ports
 
 
 def run_two_workers(*arguments, status=0):
@@ -72,9 +64,9 @@ def test_two_workers_end_with_equal_weights_and_those_of_one(tmp_path):
         np.testing.assert_allclose(a, b, atol=1e-5)
     with np.load(tmp_path / "checkpoint.npz") as file:
         distributed_history = json.loads(str(file["about"]))["history"]
-    for alone, distributed in zip(history, distributed_history, strict=True):
+    for one, two in zip(history, distributed_history, strict=True):
         for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
-            assert alone[name] == pytest.approx(distributed[name], abs=1e-5), name
+            assert one[name] == pytest.approx(two[name], abs=1e-5), name
 
 
 @pytest.mark.slow
@@ -117,6 +109,92 @@ def test_training_resumes_after_one_worker_was_killed(tmp_path):
         strict=True,
     ):
         np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_workers_with_other_settings_are_refused_by_name(tmp_path):
+    ports = free_ports(2)
+    command = ("dlkit", "train", "digits-mlp", "--epochs", 2, "--out", tmp_path / "two")
+    workers = [start_worker(index, ports, *command, "--seed", index) for index in range(2)]
+    outputs = [worker.communicate(timeout=180)[0] for worker in workers]
+    assert [worker.returncode for worker in workers] == [1, 1], outputs
+    for output in outputs:
+        assert "has seed = 1, worker 0 has 0" in output
+        assert "Traceback" not in output
+
+
+# --- on one device of this process: what `fit_distributed` refuses, and that it trains as Keras does
+
+
+def fit_on_one_device(tmp_path, *, compile_model=None, make_train_ds=helpers.make_train_ds, **options):
+    """Trains the small model of the helpers under a strategy; returns (model, history)."""
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    with strategy.scope():
+        model = helpers.build_model()
+        if compile_model:
+            compile_model(model)
+    options = {"steps_per_epoch": 8, "epochs": 2, "verbose": 0, "checkpoint": tmp_path / "run.npz", **options}
+    return model, training.fit(model, make_train_ds, strategy=strategy, **options)
+
+
+def test_dataset_that_ends_early_is_refused(tmp_path):
+    def make_train_ds(first_epoch, shard):
+        return helpers.make_train_ds(first_epoch, shard).take(12)
+
+    message = "Expected 8 batches in epoch 2. Received: 4, then the dataset ended. Epoch 1 is saved"
+    with pytest.raises(ValueError, match=message):
+        fit_on_one_device(tmp_path, make_train_ds=make_train_ds)
+
+
+@pytest.mark.parametrize("loss", ["mse", keras.losses.SparseCategoricalCrossentropy(True, reduction="sum")])
+def test_loss_that_is_no_mean_of_crossentropies_is_refused(tmp_path, loss):
+    with pytest.raises(ValueError, match="loss is a mean of sparse cross-entropies"):
+        fit_on_one_device(tmp_path, compile_model=lambda model: model.compile("sgd", loss))
+
+
+def test_weights_are_those_of_fit_with_labels_as_a_column_and_a_scaled_loss(tmp_path):
+    def compile_model(model):
+        # 16-bit floats need a loss that is multiplied by a large number, and gradients that are divided by it again.
+        optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=2.0**10)
+        model.compile(optimizer, training.SmoothedCrossentropy(), metrics=["accuracy"])
+
+    def with_column(first_epoch, shard):
+        return helpers.make_train_ds(first_epoch, shard).map(lambda x, y: (x, y[:, None]))
+
+    keras.utils.set_random_seed(0)
+    model, history = fit_on_one_device(tmp_path, compile_model=compile_model, make_train_ds=with_column)
+    alone = helpers.build_model()
+    compile_model(alone)
+    expected = helpers.fit(alone, tmp_path / "alone.npz", 2)
+    for a, b in zip(model.get_weights(), alone.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    for found, wanted in zip(history, expected, strict=True):
+        assert found["accuracy"] == pytest.approx(wanted["accuracy"], abs=1e-6)
+
+
+def test_workers_with_another_model_or_validation_data_are_refused_by_name(monkeypatch):
+    """Two workers whose tables are added here instead of by TensorFlow."""
+    tables, validation = [], [tf.data.Dataset.from_tensors((np.zeros((4, 2, 2)), np.full(4, k))) for k in range(2)]
+
+    def add(strategy, table):
+        tables.append(table)
+        return tables[0] + (table if len(tables) > 1 else table[::-1])
+
+    def compare(index, width, **options):
+        model = models.build_mlp((2, 2), 3, hidden=(width,))
+        model.compile(keras.optimizers.SGD(0.1), training.SmoothedCrossentropy())
+        monkeypatch.setattr(distributed.runtime, "worker", lambda: (index, 2))
+        monkeypatch.setattr(distributed, "_sum_over_workers", add)
+        distributed._check_agreement(None, model, steps_per_epoch=4, epochs=options.pop("epochs", 2), **options)
+
+    compare(0, 8, validation_data=validation[0])
+    for change, names in (
+        ({"width": 9, "validation_data": validation[0]}, "model"),
+        ({"width": 8, "validation_data": validation[1]}, "validation_data"),
+        ({"width": 9, "validation_data": None, "epochs": 3}, "model, epochs, validation_data"),
+    ):
+        with pytest.raises(ValueError, match=f"worker 1 differs from worker 0 in {names}. Start"):
+            compare(1, **change)
 
 
 def train_on_two_devices(name, **options):

@@ -1,8 +1,9 @@
-"""`fit` resumes to the same weights, to the last bit, and `restart` trains like a new model."""
+"""`fit` resumes to the same weights, to the last bit, and refuses what cannot train; `restart` is like a new model."""
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from dlkit import data, models, training
 from tests.arrays import assert_same_arrays
@@ -91,6 +92,98 @@ def test_fit_refuses_a_checkpoint_with_other_callbacks(tmp_path):
     fit_with_callbacks(tmp_path / "run.npz")
     with pytest.raises(ValueError, match="belongs to another model, optimizer or set of callbacks"):
         fit_with_callbacks(tmp_path / "run.npz", [keras.callbacks.EarlyStopping()])
+
+
+# --- what it refuses before the first step
+
+
+def fit_arrays(images, labels, loss=None, *, layers=(), units=3, **options):
+    """Trains a small model of one layer on one batch."""
+    model = keras.Sequential([keras.Input(images.shape[1:]), keras.layers.Dense(units), *layers])
+    model.compile("sgd", loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    ds = tf.data.Dataset.from_tensors((images, labels)).repeat()
+    options = {"steps_per_epoch": 2, "epochs": 1, "verbose": 0, "checkpoint": "never.npz", **options}
+    return training.fit(model, lambda first_epoch, shard: ds, **options)
+
+
+ONES = np.ones((4, 2), "float32")
+
+
+@pytest.mark.parametrize("name", ["steps_per_epoch", "epochs"])
+@pytest.mark.parametrize("value", [0, -1, 2.5, None, True])
+def test_fit_refuses_counts_below_1_instead_of_training_for_ever(name, value):
+    with pytest.raises(ValueError, match=f"Expected {name} to be an integer of 1 or more"):
+        fit_arrays(ONES, np.zeros(4, int), **{name: value})
+
+
+def test_fit_refuses_a_dataset_in_place_of_the_function_and_other_arguments():
+    with pytest.raises(ValueError, match="Expected make_train_ds to be a function"):
+        training.fit(build_model(), make_train_ds(0, (0, 1)), steps_per_epoch=1, epochs=1, checkpoint="never.npz")
+    with pytest.raises(ValueError, match="Expected verbose to be an integer from 0 to 2"):
+        fit_arrays(ONES, np.zeros(4, int), verbose=3)
+    with pytest.raises(ValueError, match=r"Expected a compiled model.*Call `model\.compile` first"):
+        training.restart(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]), 0)
+    with pytest.raises(ValueError, match="Expected seed to be"):
+        training.restart(build_model(), -1)
+
+
+@pytest.mark.parametrize("loss", [None, training.SmoothedCrossentropy()])
+@pytest.mark.parametrize(
+    ("labels", "advice"),
+    [
+        ([1, 2, 3, 3], "begin at 1: pass `labels - 1`"),
+        ([0, 1, 2, -1], "from -1 to 2"),
+        (np.eye(3)[[0, 1, 2, 0]], "are one-hot"),
+        ([0.0, 1.0, 2.0, 0.0], "Convert them"),
+    ],
+)
+def test_fit_refuses_impossible_labels(loss, labels, advice):
+    with pytest.raises(ValueError, match=f"labels in the training set of shape.*{advice}"):
+        fit_arrays(ONES, np.array(labels), loss)
+
+
+def test_fit_refuses_nan_in_inputs_and_validation_data():
+    spoiled = ONES.copy()
+    spoiled[2, 1] = np.nan
+    with pytest.raises(
+        ValueError, match=r"Expected finite numbers in the training set\. Received: nan at position \[2, 1"
+    ):
+        fit_arrays(spoiled, np.zeros(4, int))
+    validation = tf.data.Dataset.from_tensors((spoiled, np.zeros(4, int)))
+    with pytest.raises(ValueError, match="Expected finite numbers in validation_data"):
+        fit_arrays(ONES, np.zeros(4, int), validation_data=validation)
+
+
+@pytest.mark.parametrize(("from_logits", "received"), [(True, "probabilities"), (False, "logits")])
+def test_fit_refuses_a_softmax_twice_or_never(from_logits, received):
+    layers = [keras.layers.Softmax()] if from_logits else []
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
+    with pytest.raises(ValueError, match=f"the loss has from_logits={from_logits}. Received: {received}"):
+        fit_arrays(ONES, np.zeros(4, int), loss, layers=layers)
+
+
+def test_fit_refuses_a_single_output_and_something_else_than_a_dataset():
+    with pytest.raises(ValueError, match="an output for each class"):
+        fit_arrays(ONES, np.zeros(4, int), units=1)
+    with pytest.raises(ValueError, match=r"Expected validation_data to be a tf\.data\.Dataset\. Received: tuple"):
+        fit_arrays(ONES, np.zeros(4, int), validation_data=(ONES, np.zeros(4, int)))
+
+
+def test_fit_takes_labels_of_each_token_and_other_losses(tmp_path):
+    tokens = np.ones((4, 5, 2), "float32")
+    assert len(fit_arrays(tokens, np.zeros((4, 5), int), checkpoint=tmp_path / "tokens.npz")) == 1
+    assert len(fit_arrays(ONES, ONES[:, :1], "mse", units=1, checkpoint=tmp_path / "numbers.npz")) == 1
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_fit_refuses_a_dataset_that_ends_early(tmp_path):
+    def finite(first_epoch, shard):
+        return make_train_ds(first_epoch, shard).take(12)
+
+    message = "Expected 8 batches in epoch 2. Received: 4, then the dataset ended. Epoch 1 is saved"
+    with pytest.raises(ValueError, match=message):
+        training.fit(build_model(), finite, steps_per_epoch=8, epochs=4, checkpoint=tmp_path / "run.npz", verbose=0)
+    assert training.Checkpoint(tmp_path / "run.npz").restore(build_model()) == 1
 
 
 # --- restart

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from dlkit import data, transfer
+from dlkit.transfer import backbones
 from tests.arrays import assert_same_arrays
 from tests.random_weights import randomize
 from tests.transfer.helpers import IMAGES
@@ -50,8 +51,51 @@ def test_saved_backbone_gives_the_same_features(tmp_path):
 
 
 def test_build_backbone_lists_the_known_names():
-    with pytest.raises(ValueError, match='resnet50, .*Received: "vgg"'):
+    with pytest.raises(ValueError, match="resnet50, .*Received: 'vgg'"):
         transfer.build_backbone("vgg", (32, 32, 3))
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_build_backbone_refuses_images_without_three_channels(channels):
+    with pytest.raises(ValueError, match=rf"Received: \(32, 32, {channels}\).*`images.repeat\(3, axis=-1\)`"):
+        transfer.build_backbone("mobilenet", (32, 32, channels), weights=None)
+
+
+@pytest.mark.parametrize("image_size", [31, 0, 96.0, (96, 96)])
+def test_build_backbone_refuses_a_size_below_32(image_size):
+    with pytest.raises(ValueError, match="Expected image_size to be an integer of 32 or more"):
+        transfer.build_backbone("mobilenet", (32, 32, 3), image_size=image_size, weights=None)
+
+
+def test_find_weights_lists_the_known_names():
+    with pytest.raises(ValueError, match="resnet50, .*Received: 'vgg'"):
+        transfer.find_weights("vgg")
+
+
+@pytest.mark.parametrize("name", transfer.BACKBONES)
+def test_backbone_has_the_address_and_checksum_that_keras_has(name):
+    backbone = transfer.BACKBONES[name]
+    application = getattr(keras.applications, backbone.application)
+    module = sys.modules["keras.src.applications.resnet" if "resnet" in name else application.__module__]
+    address = getattr(module, "BASE_WEIGHTS_PATH", None) or module.BASE_WEIGHT_PATH
+    assert backbones.WEIGHTS_URL + backbone.path == address + backbone.file
+    published = getattr(module, "WEIGHTS_HASHES", {}).get({"efficientnetv2b0": "b0"}.get(name, name))
+    assert backbone.md5 == (published and published[1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ((4, 4, 8), {}, "feature_shape to be a tuple of 1 integers"),
+        ((8,), {"dropout": 1}, "dropout to be a number"),
+        ((8,), {"hidden": 512}, "hidden to be a tuple"),
+    ],
+)
+def test_build_head_names_the_wrong_argument(arguments, options, message):
+    with pytest.raises(ValueError, match=message):
+        transfer.build_head(arguments, 10, **options)
+    with pytest.raises(ValueError, match="num_classes to be an integer of 2 or more"):
+        transfer.build_head((8,), 1)
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +132,11 @@ def file_server(folder):
 def test_find_weights_downloads_into_the_cache_of_keras(weights_file, no_data_env, monkeypatch, capsys):
     monkeypatch.delenv("DLKIT_OFFLINE")
     (no_data_env.parent / "keras").mkdir()
-    with file_server(weights_file[0].parent) as address:
-        monkeypatch.setattr("keras.src.applications.mobilenet.BASE_WEIGHT_PATH", address)
+    published = no_data_env.parent / "server" / "mobilenet"
+    published.mkdir(parents=True)
+    shutil.copy(weights_file[0], published)
+    with file_server(published.parent) as address:
+        monkeypatch.setattr(backbones, "WEIGHTS_URL", address)
         monkeypatch.setattr("keras.src.utils.file_utils.config.keras_home", lambda: str(no_data_env.parent / "keras"))
         path = transfer.find_weights("mobilenet")
     assert path == no_data_env.parent / "keras" / "models" / weights_file[0].name
@@ -101,7 +148,7 @@ def test_find_weights_downloads_into_the_cache_of_keras(weights_file, no_data_en
 def test_build_backbone_reports_missing_weights(no_data_env, monkeypatch, network):
     if network:
         monkeypatch.delenv("DLKIT_OFFLINE")
-        monkeypatch.setattr("keras.src.applications.mobilenet.BASE_WEIGHT_PATH", "http://127.0.0.1:9/")
+        monkeypatch.setattr(backbones, "WEIGHTS_URL", "http://127.0.0.1:9/")
     with pytest.raises(data.DataError, match=r"mobilenet_2_5_224_tf_no_top.h5 into the folder weights/.*weights=None"):
         transfer.build_backbone("mobilenet", (32, 32, 3))
 
@@ -112,3 +159,22 @@ def test_build_backbone_reports_damaged_and_wrong_weights(weights_file, tmp_path
         transfer.build_backbone("mobilenet", (32, 32, 3), weights=tmp_path / "cut.h5")
     with pytest.raises(data.DataError, match="does not hold weights of mobilenetv2"):
         transfer.build_backbone("mobilenetv2", (32, 32, 3), weights=weights_file[0])
+    with pytest.raises(data.DataError, match='Expected weights "imagenet", None or a weights file. Received: none,'):
+        transfer.build_backbone("mobilenet", (32, 32, 3), weights="none")
+
+
+def test_build_backbone_refuses_published_weights_with_another_checksum(weights_file, no_data_env):
+    (no_data_env / "weights").mkdir()
+    shutil.copy(weights_file[0], no_data_env / "weights" / transfer.BACKBONES["resnet50"].file)
+    with pytest.raises(data.DataError, match="Expected MD5 4d473c1dd8becc155b73f8504c6f6626"):
+        transfer.build_backbone("resnet50", (32, 32, 3), image_size=32)
+
+
+def test_build_backbone_refuses_weights_with_nan(tmp_path):
+    model = transfer.build_backbone("mobilenet", (32, 32, 3), image_size=32, weights=None)
+    weights = model.get_weights()
+    weights[0][0, 0, 0, 0] = np.nan
+    model.set_weights(weights)
+    model.save_weights(tmp_path / "nan.weights.h5")
+    with pytest.raises(data.DataError, match="does not hold weights of mobilenet: Expected finite"):
+        transfer.build_backbone("mobilenet", (32, 32, 3), image_size=32, weights=tmp_path / "nan.weights.h5")
