@@ -88,7 +88,7 @@ def check_inputs(model, inputs, *, name="images"):
             f"Expected {name} with tokens from 0 to {max(sizes) - 1}. Received: {np.min(inputs)} to {np.max(inputs)}."
         )
     for layer in model.layers:  # a PositionEmbedding of KerasHub
-        if inputs.shape[1] > getattr(layer, "sequence_length", np.inf):
+        if len(inputs.shape) > 1 and inputs.shape[1] > getattr(layer, "sequence_length", np.inf):
             raise ValueError(
                 f"Expected {name} of at most {layer.sequence_length} tokens, the max_length of {model.name}. "
                 f"Received: {inputs.shape[1]}."

@@ -31,7 +31,7 @@ def to_litert(model, path, *, quantization="float32", calibration=None):
 
     Args:
         model: A built `keras.Model` with one input and one output.
-        path: String or path of the file; it ends in `.tflite`.
+        path: String or path of the file.
         quantization: String. "float32" (the default) exports the model unchanged. "dynamic" stores the weights as 8-bit
             integers and computes in floating point where necessary. "int8" uses 8-bit integers everywhere, for inputs
             and outputs too; it is for models of pixels or other real numbers, without recurrent layers.

@@ -188,7 +188,7 @@ def check_probs(probs, *, count=None, num_classes=None, name="probs"):
     """
     array = _as_array(name, probs)
     fits = array.ndim == 2 and count in (None, len(array)) and num_classes in (None, array.shape[1])
-    if not fits or array.shape[1] < 2 or _kind(array) != "f":
+    if not fits or array.shape[1] < 2 or _kind(array) not in "fui":
         rows, columns = ("count" if count is None else count), (num_classes or "two or more")
         one = array.ndim == 2 and array.shape[1] == 1
         advice = " For one sigmoid output p, pass two columns: 1 - p and p." if one else ""

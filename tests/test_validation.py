@@ -265,6 +265,7 @@ def test_check_probs_returns_the_array():
     for options in ({}, {"count": 2, "num_classes": 2}):
         assert validation.check_probs(probs, **options) is probs
     assert_same_arrays(validation.check_probs(probs.tolist()), probs)
+    assert validation.check_probs([[1, 0], [0, 1]]).tolist() == [[1, 0], [0, 1]]
 
 
 @pytest.mark.parametrize(
@@ -273,7 +274,7 @@ def test_check_probs_returns_the_array():
         ([0.5, 0.5], {}, "Expected probs of shape (count, two or more). Received: float64 of shape (2,)."),
         ([[0.5, 0.5]], {"count": 2, "num_classes": 3}, "probs of shape (2, 3). Received: float64 of shape (1, 2)."),
         ([[0.7]], {}, "For one sigmoid output p, pass two columns: 1 - p and p."),
-        ([[0, 1]], {}, "Received: int64 of shape (1, 2)."),
+        ([["a", "b"]], {}, "Received: <U1 of shape (1, 2)."),
         ([[0.5, np.nan]], {}, "Expected finite probs. Received: nan at position [0, 1]."),
         ([[0.5, 0.5], [-1.5, 2.5]], {}, "values from -1.5 to 2.5. Turn logits into probabilities with a softmax"),
         ([[0.5, 0.4]], {}, "whose rows are probabilities"),

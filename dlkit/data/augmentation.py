@@ -39,9 +39,8 @@ def random_crop_and_flip(images, seed, *, padding=4, flip=True):
     padding = check_integer("padding", padding, at_least=0, at_most=min(height, width) - 1)
     seed = tf.cast(seed, tf.int64)
     draws = tf.random.stateless_uniform((2, count), seed, 0, 2 * padding + 1, tf.int32)
-    flipped = tf.random.stateless_uniform((count,), tf.bitwise.invert(seed)) < (
-        0.5 if flip else 0.0
-    )  # independent of the shifts
+    chance = 0.5 if flip else 0.0
+    flipped = tf.random.stateless_uniform((count,), tf.bitwise.invert(seed)) < chance  # independent of the shifts
     padded = tf.pad(images, [[0, 0], [padding, padding], [padding, padding], [0, 0]][: images.shape.rank])
     rows = draws[0][:, None] + tf.range(height)
     columns = draws[1][:, None] + tf.range(width)
@@ -106,23 +105,15 @@ def as_function(augment):
         Function (images, seed) -> images of the same shape and dtype (integers are rounded), or None.
 
     Raises:
-        ValueError: If it is none of these, or a layer changes labels too or ignores seeds.
+        ValueError: If it is none of these, a layer changes labels too or ignores seeds, or Keras has another backend
+            than TensorFlow.
     """
     import keras
     import tensorflow as tf
 
     if augment is None or (callable(augment) and not isinstance(augment, keras.Layer)):
         return augment
-    layers = augment.layers if isinstance(augment, keras.Sequential) else augment
-    layers = list(layers) if isinstance(layers, (list, tuple)) else [layers]
-    unfit = (keras.layers.MixUp, keras.layers.CutMix, keras.layers.AugMix)
-    for layer in layers:
-        if isinstance(layer, unfit) or not hasattr(layer, "get_random_transformation"):
-            raise ValueError(
-                "Expected augment to be a function (images, seed) -> images, or Keras's augmentation layers, such as "
-                "keras.layers.RandomFlip, but not MixUp and CutMix, which change labels, and AugMix, which ignores "
-                f"seeds. Received: {layer!r}."
-            )
+    layers = _check_layers(augment)
 
     class BatchSeeds(keras.random.SeedGenerator):
         def __init__(self, seed):
@@ -140,9 +131,35 @@ def as_function(augment):
             for layer in layers:
                 changed = layer(changed, training=True)
         changed = changed[..., 0] if is_gray else changed
+        if changed.shape[1:] != images.shape[1:]:
+            raise ValueError(
+                f"Expected augment to keep the shape of the images. Received: {images.shape[1:]} became "
+                f"{changed.shape[1:]}. Resize with image_size."
+            )
         return tf.saturate_cast(tf.round(changed) if images.dtype.is_integer else changed, images.dtype)
 
     return apply_layers
+
+
+def _check_layers(augment):
+    """A list of Keras's augmentation layers that compute in float32. Raises a ValueError if they are something else."""
+    import keras
+
+    layers = augment.layers if isinstance(augment, keras.Sequential) else augment
+    layers = list(layers) if isinstance(layers, (list, tuple)) else [layers]
+    unfit = (keras.layers.MixUp, keras.layers.CutMix, keras.layers.AugMix)
+    for layer in layers:
+        if isinstance(layer, unfit) or not hasattr(layer, "get_random_transformation"):
+            raise ValueError(
+                "Expected augment to be a function (images, seed) -> images, or Keras's augmentation layers, such as "
+                "keras.layers.RandomFlip, but not MixUp and CutMix, which change labels, and AugMix, which ignores "
+                f"seeds. Received: {layer!r}."
+            )
+        for part in layer._flatten_layers():
+            part.dtype_policy = "float32"  # 16 bits, if they are the global policy, would misplace pixels
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError("Expected TensorFlow as Keras's backend for layers in augment. Received: another backend.")
+    return layers
 
 
 @contextlib.contextmanager

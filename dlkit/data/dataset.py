@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dlkit.validation import check_class_names, check_labels
+from dlkit.validation import check_class_names, check_labels, check_texts
 
 
 class DataError(ValueError):
@@ -45,6 +45,8 @@ class Dataset:
             num_classes = len(check_class_names(self.class_names))
             for split in ("train", "test"):
                 examples, labels = getattr(self, split)
+                if examples.dtype == object:
+                    check_texts(examples, name=f"the {split} texts of {self.name}")
                 name = f"the {split} labels of {self.name}"
                 labels = check_labels(labels, count=len(examples), num_classes=num_classes, name=name)
                 object.__setattr__(self, split, (examples, labels))

@@ -88,7 +88,7 @@ def fetch(download, folder):
 
         for url in download.urls:
             try:
-                with _connection():
+                with connection():
                     keras.utils.get_file(
                         part.name, url, file_hash=download.sha256, cache_dir=part.parent, cache_subdir=""
                     )
@@ -99,8 +99,11 @@ def fetch(download, folder):
 
 
 @contextlib.contextmanager
-def _connection():
-    """Keras sets no time-out, and urllib remembers the proxy and the certificates of its first call."""
+def connection():
+    """Context manager for downloads by Keras, which sets no time-out, through the proxy that is set now.
+
+    Without it urllib would go on to use the proxy and the certificates of its first call.
+    """
     timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT)
     urllib.request.install_opener(None)

@@ -64,9 +64,10 @@ def image_folder(path, *, image_size=None, on_error="raise", in_memory=None):
                 f"{path / split}: none of the images of class {names} is readable. Put readable ones there."
             )
     _report_copies([shuffled[k] for k in indices[:cut]], [shuffled[k] for k in indices[cut:]])
-    halves = images[:cut], images[cut:]
     if isinstance(images, image_files.LazyImages):
-        halves = images.take(np.arange(cut)), images.take(np.arange(cut, len(images)))
+        halves = images.take(np.arange(cut)), images.take(np.arange(cut, len(images)))  # decodes nothing
+    else:
+        halves = images[:cut], images[cut:]
     description = _describe(len(shuffled) - len(indices), left_out[0] + left_out[1])
     splits = (halves[0], labels[:cut]), (halves[1], labels[cut:])
     return Dataset(path.name, *splits, classes[0], True, "class folders", description)

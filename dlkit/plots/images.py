@@ -74,7 +74,8 @@ def _known_range(images):
     low, high = min(image.min() for image in images), max(image.max() for image in images)
     are_floats = any(image.dtype.kind not in "ui" for image in images)
     for first, last in ([(0, 1), (-1, 1)] if are_floats else []) + [(0, 255)]:
-        if first <= low and high <= last:
+        slack = 0.002 * (last - first)  # for rounding
+        if first - slack <= low and high <= last + slack:
             return first, last
     raise ValueError(
         f"Expected images from 0 to 255, 0 to 1 or -1 to 1. Received: {low:g} to {high:g}. Pass their "
@@ -86,7 +87,7 @@ def _scale(images, value_range):
     """The images as uint8 arrays, in which 0 and 255 stand for the ends of the range."""
     scaled = []
     for image in images:
-        ends = (image.min(), image.max()) if value_range == "each" else value_range
+        ends = (float(image.min()), float(image.max())) if value_range == "each" else value_range
         low, high = (validation.check_number("value_range", end) for end in ends)
         fraction = (image.astype("float64") - low) / ((high - low) or 1)
         scaled.append(np.round(255 * fraction.clip(0, 1)).astype("uint8"))

@@ -56,7 +56,7 @@ class FineTuning(Recipe):
 
     def settings(self):
         names = ("image_size", "unfreeze", "weights")
-        return {**super().settings(), **{name: getattr(self, name) for name in names}}
+        return {**super().settings(), **{name: getattr(self, name) for name in names}, "weights": str(self.weights)}
 
     def folder_image_size(self, sizes):
         if len(sizes) == 1 and max(max(sizes)) <= self.image_size:

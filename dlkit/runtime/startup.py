@@ -32,9 +32,9 @@ class Runtime:
         tier: String, "lesson" (a cell takes less than a minute on two processor cores) or "full" (a GPU, the real
             size).
         device: String, "GPU: NAME" or "CPU".
-        precision: String, the recommended dtype policy for this device, such as "mixed_bfloat16". On a GPU `setup`
-            activates it. On a processor it pays for some networks only: pass it to a model builder that takes
-            `precision`.
+        precision: String, the recommended dtype policy for this device, such as "mixed_bfloat16". `setup`
+            activates it on a GPU, and where DLKIT_PRECISION names it. On a processor it pays for some networks only:
+            pass it to a model builder that takes `precision`.
         seed: Integer, the seed of NumPy, Python and Keras.
     """
 
@@ -96,7 +96,7 @@ def setup(seed=0, *, exact=False):
         device, precision = configure_device()
     keras.config.set_image_data_format("channels_last")
     keras.config.set_floatx("float32")
-    mixed = device.startswith("GPU") or "DLKIT_PRECISION" in os.environ
+    mixed = device.startswith("GPU") or bool(os.environ.get("DLKIT_PRECISION"))
     use_precision(precision if mixed and not exact else "float32", tensor_float_32=not exact)
     for message in IGNORED_WARNINGS:
         warnings.filterwarnings("ignore", message=message)

@@ -52,6 +52,8 @@ def _check_classification(model, inputs, labels, name):
         )
     labels = np.asarray(labels)
     labels = labels.reshape(-1) if outputs.ndim > 2 else labels  # a class for each pixel or each token
+    if (ignored := getattr(model.loss, "ignore_class", None)) is not None:
+        labels = labels[labels != ignored]
     check_labels(labels, num_classes=outputs.shape[-1], name=f"labels in {name}")
     from_logits = getattr(model.loss, "from_logits", True)
     if len(outputs) and are_probabilities(outputs) == from_logits:

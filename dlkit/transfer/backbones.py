@@ -15,7 +15,7 @@ from keras import layers
 from dlkit.data import download, locations
 from dlkit.data.dataset import DataError
 from dlkit.models.common import check_input_shape, check_integers, dtype_policy, logits_layer
-from dlkit.runtime.network import is_offline
+from dlkit.runtime import network
 from dlkit.validation import check_finite, check_integer, check_number
 
 
@@ -157,15 +157,13 @@ def find_weights(name):
     if found := locations.find_weights(backbone.file):
         return found[1]
     reason = "DLKIT_OFFLINE is set"
-    if not is_offline():
+    if not network.is_offline():
+        url = WEIGHTS_URL + backbone.path
         try:
-            return Path(
-                keras.utils.get_file(
-                    backbone.file, WEIGHTS_URL + backbone.path, cache_subdir="models", file_hash=backbone.md5
-                )
-            )
+            with download.connection():
+                return Path(keras.utils.get_file(backbone.file, url, cache_subdir="models", file_hash=backbone.md5))
         except Exception as error:  # Keras raises a bare Exception when a download fails
-            reason = str(error)
+            reason = network.describe_error(error)
     raise DataError(
         f"The ImageNet weights of {name} were not found and not downloaded ({reason}). Run this once with a network "
         f"connection, or put {backbone.file} into the folder weights/ of the folder that DLKIT_DATA names. "

@@ -54,7 +54,7 @@ def unfreeze(model, stage, *, batch_norm=False):
         if isinstance(layer, keras.Model):
             layer.trainable = True
             continue
-        for inner in layer._flatten_layers():  # the layer itself, and those that it holds: True does not reach these
+        for inner in layer._flatten_layers():  # with those that it holds, one by one
             is_frozen_norm = isinstance(inner, keras.layers.BatchNormalization) and not batch_norm
             inner.trainable = index >= first and not is_frozen_norm
     return _report_trainable(model, f"from {all_layers[first].name} on" if stage else "from the first layer on")

@@ -158,3 +158,20 @@ def test_as_function_of_a_function_or_none():
 def test_as_function_refuses_layers_that_do_not_augment(augment):
     with pytest.raises(ValueError, match="Expected augment to be a function"):
         as_function(augment)
+
+
+def test_as_function_computes_in_float32_under_a_mixed_policy():
+    def rotated():
+        return as_function(layers.RandomRotation(0.1, seed=1))(IMAGES, (1, 2)).numpy()
+
+    expected = rotated()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        np.testing.assert_array_equal(rotated(), expected)
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def test_as_function_refuses_layers_that_change_the_shape():
+    with pytest.raises(ValueError, match="to keep the shape of the images"):
+        as_function(layers.CenterCrop(2, 2))(IMAGES, (1, 2))

@@ -90,3 +90,9 @@ def test_class_names_must_be_two_or_more_different_ones(names):
 def test_labels_without_class_names_may_be_anything():
     months = np.arange("1990-01", "1991-01", dtype="datetime64[M]"), np.full(12, -1.5)
     assert data.Dataset("rain", months, months, [], True, "here").train is months
+
+
+def test_dataset_refuses_texts_that_are_no_strings():
+    texts = np.array(["good", None], object), np.array([1, 0])
+    with pytest.raises(ValueError, match="the train texts of reviews, a list of strings. Received: None at position 1"):
+        data.Dataset("reviews", texts, texts, ["bad", "good"], True, "test")

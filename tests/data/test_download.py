@@ -114,6 +114,7 @@ def start_fetch(download, folder, *, before=()):
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
+@pytest.mark.slow
 def test_fetch_in_two_processes_at_once(download, server, tmp_path):
     both = [start_fetch(download("/slow"), tmp_path) for _ in range(2)]
     output = [process.communicate(timeout=60)[0] for process in both]

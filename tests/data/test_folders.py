@@ -185,6 +185,11 @@ def test_image_folder_that_does_not_fit_into_memory(class_folders, monkeypatch):
     assert isinstance(data.image_folder(class_folders, in_memory=False).test[0], LazyImages)
 
 
+def test_image_folder_that_does_not_fit_into_memory_is_decoded_only_when_used(class_folders, monkeypatch):
+    monkeypatch.setattr(LazyImages, "__getitem__", lambda images, index: pytest.fail("it decodes images"))
+    assert len(data.image_folder(class_folders, in_memory=False).train[0]) == 24
+
+
 @pytest.mark.parametrize("image_size", [16, (0, 0), (16, 16, 3)], ids=str)
 def test_image_folder_blames_a_wrong_size_on_the_caller(class_folders, image_size):
     for on_error in ("raise", "skip"):

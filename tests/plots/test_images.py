@@ -158,3 +158,9 @@ def test_plot_images_adapts_the_height_to_wide_images():
         plots.plot_images(np.zeros((2, 10, 20)), columns=2),
     )
     assert square.get_figheight() - wide.get_figheight() == pytest.approx(7 / 2 / 2)
+
+
+def test_plot_images_takes_rounded_ends_of_a_range_for_the_range():
+    image = np.array([[0, 1]], "float32")
+    for rounded in (image * np.float32(1.0000001), image - np.float32(1e-7)):
+        np.testing.assert_array_equal(drawn(rounded[None])[0], drawn(image[None])[0])

@@ -53,6 +53,11 @@ def test_mistyped_stage_is_reported_before_features_are_computed(photo_folder, s
     assert not (tmp_path / "run" / "features").exists()
 
 
+def test_settings_with_a_path_of_weights_fit_into_json(tmp_path):
+    settings = recipes.RECIPES["mobilenet"].with_options(weights=tmp_path / "w.h5").settings()
+    assert json.loads(json.dumps(settings))["weights"] == str(tmp_path / "w.h5")
+
+
 def test_features_are_cached_in_the_run_folder_or_in_cache(photo_folder, small_backbone, tmp_path):
     fine_tune(photo_folder, tmp_path / "first", epochs=1)
     assert len(list((tmp_path / "first" / "features").iterdir())) == 2, "training and validation images"

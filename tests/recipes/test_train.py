@@ -151,6 +151,7 @@ def test_second_process_in_the_same_folder_is_refused(tmp_path):
     assert f"✗ Another process is training in {tmp_path / 'run'}. Wait until it has ended" in second.stderr
 
 
+@pytest.mark.slow
 def test_killed_training_resumes_to_the_same_weights(finished, tmp_path):
     out = tmp_path / "killed"
     process = start_and_wait_for_checkpoint(out, stderr=subprocess.DEVNULL)

@@ -75,3 +75,9 @@ def test_dlkit_precision_overrides_the_choice(gpu, monkeypatch):
     monkeypatch.setenv("DLKIT_PRECISION", "bfloat16")
     with pytest.raises(ValueError, match='DLKIT_PRECISION to be float32, .* Received: "bfloat16"'):
         runtime.setup()
+
+
+def test_empty_dlkit_precision_is_no_choice(monkeypatch):
+    monkeypatch.setenv("DLKIT_PRECISION", "")
+    runtime.setup()
+    assert precision()[0] == "float32"

@@ -205,6 +205,7 @@ def train_on_two_devices(name, **options):
     return json.loads((options["out"] / "metrics.json").read_text())
 
 
+@pytest.mark.slow
 def test_two_devices_of_one_machine_train_like_one(tmp_path):
     together = train_on_two_devices("digits-mlp", out=tmp_path / "two", epochs=2)
     alone = recipes.train("digits-mlp", out=tmp_path / "one", epochs=2, verbose=0)

@@ -142,6 +142,12 @@ def test_fit_refuses_impossible_labels(loss, labels, advice):
         fit_arrays(ONES, np.array(labels), loss)
 
 
+def test_fit_takes_labels_that_the_loss_ignores(tmp_path):
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255)
+    history = fit_arrays(ONES, np.array([0, 1, 255, 2]), loss, checkpoint=tmp_path / "run.npz")
+    assert np.isfinite(history[0]["loss"])
+
+
 def test_fit_refuses_nan_in_inputs_and_validation_data():
     spoiled = ONES.copy()
     spoiled[2, 1] = np.nan
