@@ -1,5 +1,6 @@
 """Fixtures and parameters of a lesson's tests, found by the name of the test file: test_07_… tests 07_….ipynb."""
 
+import keras
 import pytest
 
 from tests.lessons.exercise_tests import ExerciseTests, cells_of
@@ -40,3 +41,11 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize(
             "mistake", cases, ids=[f"{name}-{number}-{word}" for number, (name, _, word) in enumerate(cases)]
         )
+
+
+@pytest.fixture
+def mixed_precision():
+    """Keras's layers compute in 16 bits until the test ends, as they do on a GPU."""
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    yield
+    keras.config.set_dtype_policy("float32")
