@@ -1,7 +1,5 @@
 """What Jupyter draws and a terminal prints: verdicts in boxes, and tables."""
 
-from __future__ import annotations
-
 import html
 import sys
 

@@ -1,7 +1,5 @@
 """Claims: sentences about measured results that are tests. When one is no longer true, the build fails."""
 
-from __future__ import annotations
-
 import os
 
 from dlkit.boxes import Box
@@ -11,16 +9,15 @@ TIMING_HINT = "This claim compares times. If other programs are running, close t
 
 
 class Claim(Box):
-    """A sentence about a measured value, and whether it holds.
+    """A sentence about a measured value, and whether it holds: a green or red box as the last value of a cell.
 
-    As the last expression of a notebook's cell it displays its box, green or red. The function `claim` shows that box
-    and, where claims are enforced, raises an error when the sentence does not hold.
+    The function `claim` shows that box and, where claims are enforced, raises an error when it is red.
 
     Args:
         sentence, value, at_least, at_most, between: As for `claim`.
 
     Attributes:
-        holds: Boolean, whether the value is within the bound. It is False when the value is NaN.
+        holds: Boolean, whether the value is within the bound. NaN never is.
 
     Example:
         >>> Claim("Two and two is five", 2 + 2, between=(5, 5))
@@ -52,8 +49,8 @@ def claim(sentence, value, *, at_least=None, at_most=None, between=None, timing=
 
     A claim that does not hold raises an error only where claims are enforced: with the environment variable
     DLKIT_STRICT=1, as in the project's tests. In a notebook that someone tries out with other settings, a red box
-    reports it, and the notebook continues. Claims about time are enforced only where nothing else runs:
-    DLKIT_TIMING=report, which is set for tests that run two notebooks at once, shows them without raising an error.
+    reports it, and the notebook continues. With DLKIT_TIMING=report, for tests that run two notebooks at once, claims
+    about time are only shown.
 
     Args:
         sentence: String, a complete sentence, such as "The network classifies at least 95% of unseen digits correctly".

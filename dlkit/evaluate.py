@@ -1,7 +1,5 @@
 """Evaluation of a model: probabilities, the interval of an accuracy, worst mistakes, and texts that a model writes."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 from scipy.stats import binomtest
@@ -14,12 +12,12 @@ def predict_probs(model, images, *, batch_size=500, flip_tta=False):
     """Class probabilities of a classifier.
 
     Args:
-        model: A `keras.Model` that returns logits of shape (batch, num_classes). A model that returns probabilities,
-            because it ends with a softmax, is taken as it is.
+        model: A `keras.Model` that returns logits, or, because it ends with a softmax, probabilities of shape (batch,
+            num_classes).
         images: Array of shape (count, ...), images or other inputs of the model, such as rows of tokens.
         batch_size: Integer, number of images in a batch, default 500.
         flip_tta: Boolean, whether to use test-time augmentation, default False: the mean of the outputs for each image
-            and for the horizontally flipped image. The images then have the shape (count, height, width, channels).
+            and for the horizontally flipped image.
 
     Returns:
         float32 array of shape (count, num_classes). Each row sums to 1.
@@ -29,8 +27,6 @@ def predict_probs(model, images, *, batch_size=500, flip_tta=False):
     """
     images = check_inputs(model, images)
     batch_size = validation.check_integer("batch_size", batch_size)
-    if flip_tta and len(images.shape) != 4:
-        raise ValueError(f"Expected images with rows and columns for flip_tta. Received: shape {tuple(images.shape)}.")
     outputs = []
     for start in tqdm(range(0, len(images), batch_size), desc="predicting", delay=1, disable=None):
         batch = np.asarray(images[start : start + batch_size])
@@ -43,36 +39,24 @@ def predict_probs(model, images, *, batch_size=500, flip_tta=False):
 
 def _predict_classes(model, batch):
     outputs = model.predict_on_batch(batch)
-    shape = getattr(outputs, "shape", None)
-    is_sigmoid = getattr(model.layers[-1], "activation", None) is keras.activations.sigmoid
-    if shape is None or len(shape) != 2 or shape[1] < 2 or is_sigmoid:
-        received = f"outputs of shape {shape}{' after a sigmoid' if is_sigmoid else ''}"
+    shape = getattr(outputs, "shape", ())
+    if len(shape) != 2 or shape[1] < 2 or getattr(model.layers[-1], "activation", None) is keras.activations.sigmoid:
         raise ValueError(
-            f"Expected a model that returns a logit for each of two or more classes. Received: {received}. For two "
-            "classes and one sigmoid output, `p = model.predict(images)`, use `np.hstack([1 - p, p])`."
+            "Expected a model that returns a logit for each of two or more classes, without a sigmoid. Received: "
+            f"outputs of shape {shape}. For two classes and one sigmoid output, `p = model.predict(images)`, use "
+            "`np.hstack([1 - p, p])`."
         )
     return outputs.astype("float32")
 
 
 def check_inputs(model, inputs, *, name="images"):
-    """Returns inputs as an array that fits a model in shape and in range, after a check that both are finite.
+    """Returns inputs, called `name` in messages, as an array that fits a `keras.Model` in shape and in range.
 
-    Args:
-        model: A `keras.Model` with one input.
-        inputs: Array or list of shape (count, ...). Images that are decoded from disk stay where they are.
-        name: String, the name of the argument in messages.
-
-    Returns:
-        Array of the same shape.
-
-    Raises:
-        ValueError: If the inputs are a pipeline, have another shape than the model takes, are not finite, are scaled
-            pixels for a model that scales pixels itself, or are tokens that the model does not know.
+    Raises a ValueError if they are a pipeline, have another shape than the model takes, are not finite, are scaled
+    pixels for a model that scales pixels itself, or are tokens that it does not know, or if a weight is not finite.
     """
     check_weights(model)
     expected = getattr(model, "inputs", None)  # None for a subclass of keras.Model
-    if expected and len(expected) != 1:
-        raise ValueError(f"Expected a model with one input. Received: {model.name} with {len(expected)}.")
     if not isinstance(inputs, list) and not hasattr(inputs, "shape"):
         raise ValueError(
             f"Expected {name} as an array. Received: {type(inputs).__name__}. Pass the array without labels, "
@@ -83,27 +67,21 @@ def check_inputs(model, inputs, *, name="images"):
     if scales_pixels(model):
         validation.check_raw_pixels(inputs, name=name)
     sizes = [layer.input_dim for layer in model.layers if isinstance(layer, keras.layers.Embedding)]
-    if sizes and (np.min(inputs) < 0 or np.max(inputs) >= max(sizes)):
-        raise ValueError(
-            f"Expected {name} with tokens from 0 to {max(sizes) - 1}. Received: {np.min(inputs)} to {np.max(inputs)}."
-        )
+    if sizes and not 0 <= np.min(inputs) <= np.max(inputs) < max(sizes):
+        received = f"{np.min(inputs)} to {np.max(inputs)}"
+        raise ValueError(f"Expected {name} with tokens from 0 to {max(sizes) - 1}. Received: {received}.")
     for layer in model.layers:  # a PositionEmbedding of KerasHub
-        if len(inputs.shape) > 1 and inputs.shape[1] > getattr(layer, "sequence_length", np.inf):
-            raise ValueError(
-                f"Expected {name} of at most {layer.sequence_length} tokens, the max_length of {model.name}. "
-                f"Received: {inputs.shape[1]}."
-            )
+        longest = getattr(layer, "sequence_length", np.inf)
+        if len(shape) > 0 and inputs.shape[1] > longest:
+            received = f"{inputs.shape[1]} for {model.name}"
+            raise ValueError(f"Expected {name} of at most {longest} tokens, the max_length. Received: {received}.")
     return inputs
 
 
 def check_weights(model):
     """Raises a ValueError if a weight of a model is NaN or infinite. Its outputs need not show it."""
     for weight in model.weights:
-        if not np.isfinite(keras.ops.convert_to_numpy(weight).astype("float32")).all():
-            raise ValueError(
-                f"Expected a model with finite weights. Received: NaN or infinity in {weight.path}. Its training "
-                "diverged: look for NaN in the data, and train it again with a lower learning rate."
-            )
+        validation.check_finite(f"weights in {weight.path}", keras.ops.convert_to_numpy(weight))
 
 
 def scales_pixels(model):
@@ -145,10 +123,8 @@ def wilson_interval(accuracy, count):
     count = validation.check_integer("count", count)
     correct = round(validation.check_number("accuracy", accuracy, at_least=0, at_most=1) * count)
     if abs(correct / count - accuracy) > 5.01e-5:
-        raise ValueError(
-            f"Expected accuracy to be a fraction of {count} examples, such as {correct} / {count} = "
-            f"{correct / count:.4f}. Received: {accuracy}."
-        )
+        nearest = f"{correct} / {count} = {correct / count:.4f}"
+        raise ValueError(f"Expected a fraction of {count} examples, such as {nearest}. Received: {accuracy}.")
     return tuple(map(float, binomtest(correct, count).proportion_ci(method="wilson")))
 
 
@@ -186,8 +162,7 @@ def sample_tokens(model, start, count, *, window, temperature=1.0, seed=0):
         List of integers: the tokens of `start` and the sampled tokens.
 
     Raises:
-        ValueError: If `start` is empty or holds a token that the model does not know, the model does not take `window`
-            tokens, or an argument is out of range.
+        ValueError: If `start` is empty, an argument is out of range, or the model does not take `window` tokens.
     """
     if len(start) == 0:
         raise ValueError("Expected at least one token to start from. Received: none.")

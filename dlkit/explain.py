@@ -1,21 +1,17 @@
 """Grad-CAM: which positions of an image support a class. Lesson 22 builds it and other attribution methods by hand."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import tensorflow as tf
 
 from dlkit import evaluate, validation
 
-PART = 100  # images that are explained together, so that their feature maps fit into memory
-
 
 def grad_cam(model, images, classes=None, *, layer):
     """Grad-CAM: a class activation map, which shows how much each position of a layer supports the class.
 
     Every channel is weighted with the mean gradient of the class logit with respect to it, and negative sums are set to
-    zero. Built by hand in lesson 22.
+    zero. Built by hand in lesson 22. All images are explained together, so they should be a few hundred at most.
 
     Args:
         model: A `keras.Model` from images to logits.
@@ -34,12 +30,15 @@ def grad_cam(model, images, classes=None, *, layer):
     References:
         - [Selvaraju et al., 2017](https://arxiv.org/abs/1610.02391)
     """
-    images = evaluate.check_inputs(model, images)
+    images = np.asarray(evaluate.check_inputs(model, images), "float32")
     if classes is not None:
         classes = np.full(len(images), classes) if np.ndim(classes) == 0 else classes
-        options = {"count": len(images), "num_classes": model.output_shape[-1], "name": "classes"}
-        classes = validation.check_labels(classes, **options)
-    maps_and_logits = keras.Model(model.inputs, [_layer_output(model, layer), model.outputs[0]])
+        num_classes = model.output_shape[-1]
+        classes = validation.check_labels(classes, count=len(images), num_classes=num_classes, name="classes")
+    output = model.get_layer(layer).output
+    if len(output.shape) != 4:
+        raise ValueError(f"Expected a layer with rows, columns and channels. Received: {layer}, shape {output.shape}.")
+    maps_and_logits = keras.Model(model.inputs, [output, model.outputs[0]])
 
     # Compiled without the gradients of the weights: with them, TensorFlow 2.21 crashes on processors for 8 channels.
     @tf.function
@@ -51,35 +50,14 @@ def grad_cam(model, images, classes=None, *, layer):
             scores = tf.gather(logits, classes, axis=1, batch_dims=1)  # (count,)
         return maps, logits, tape.gradient(scores, maps)
 
-    cams = []
-    for start in range(0, len(images), PART):
-        part = tf.constant(np.asarray(images[start : start + PART], "float32"))
-        maps, logits, gradients = compute(part, None if classes is None else classes[start : start + PART])
-        if validation.are_probabilities(logits):
-            raise ValueError(
-                f"Expected a model that returns logits. Received: {model.name}, which returns probabilities. Their "
-                "gradients vanish where the model is sure. Take the softmax away: "
-                "`model.layers[-1].activation = keras.activations.linear`."
-            )
-        weights = tf.reduce_mean(gradients, axis=(1, 2), keepdims=True)  # (count, 1, 1, channels)
-        cam = tf.nn.relu(tf.reduce_sum(weights * maps, axis=-1, keepdims=True))  # (count, rows, columns, 1)
-        cams.append(tf.cast(tf.image.resize(cam, part.shape[1:3]), "float32")[..., 0])
-    return validation.check_finite("class activation maps", np.concatenate(cams))
-
-
-def _layer_output(model, layer):
-    names = [each.name for each in model.layers]
-    if layer not in names:
-        advice = ""
-        for inner in model.layers:
-            if isinstance(inner, keras.Model) and layer in [each.name for each in inner.layers]:
-                advice = f' It lies in "{inner.name}", a model inside the model: build both as one flat model, such as '
-                advice += "`keras.Model(backbone.input, head(backbone.output))`."
-        raise ValueError(f'Expected one of the layers {", ".join(names)}. Received: "{layer}".{advice}')
-    output = model.get_layer(layer).output
-    if len(output.shape) != 4:
+    maps, logits, gradients = compute(tf.constant(images), classes)
+    if validation.are_probabilities(logits):
         raise ValueError(
-            f'Expected a layer with rows, columns and channels. Received: "{layer}" with the output shape '
-            f"{tuple(output.shape)}. Choose the activation of the last convolution."
+            "Expected a model that returns logits, because the gradients of probabilities vanish where the model is "
+            f"sure. Received: probabilities of {model.name}. Do `model.layers[-1].activation = "
+            "keras.activations.linear`."
         )
-    return output
+    weights = tf.reduce_mean(gradients, axis=(1, 2), keepdims=True)  # (count, 1, 1, channels)
+    cams = tf.nn.relu(tf.reduce_sum(weights * maps, axis=-1, keepdims=True))  # (count, rows, columns, 1)
+    cams = tf.cast(tf.image.resize(cams, images.shape[1:3]), "float32")[..., 0].numpy()
+    return validation.check_finite("class activation maps", cams)

@@ -3,13 +3,11 @@
 `.keras` files and SavedModels need only Keras: `model.save(path)`, `model.export(folder)`.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re
 import tempfile
-import time
+import timeit
 import warnings
 from pathlib import Path
 
@@ -26,8 +24,8 @@ QUANTIZATIONS = ("float32", "dynamic", "int8")
 def to_litert(model, path, *, quantization="float32", calibration=None):
     """Writes a model as a LiteRT file, which runs on phones and small computers.
 
-    The file is written under another name, opened, and then renamed, so that a file with that name is complete. A model
-    in mixed precision is exported in float32, the precision of its weights.
+    The file is written under another name, opened, and then renamed, so it is complete. A model in mixed precision is
+    exported in float32, the precision of its weights.
 
     Args:
         model: A built `keras.Model` with one input and one output.
@@ -42,8 +40,8 @@ def to_litert(model, path, *, quantization="float32", calibration=None):
         Path of the file.
 
     Raises:
-        ValueError: If `quantization` is unknown, it is "int8" and does not fit the model, or `calibration` is missing
-            or refused by `evaluate.check_inputs`, or a weight of the model is not finite.
+        ValueError: If `quantization` is unknown or does not fit the model, `calibration` is missing or refused by
+            `evaluate.check_inputs`, or a weight of the model is not finite.
         FileNotFoundError: If the folder of the file does not exist.
     """
     path = Path(path)
@@ -59,9 +57,7 @@ def to_litert(model, path, *, quantization="float32", calibration=None):
     part = path.with_name(f"{path.name}.part")
     try:
         part.write_bytes(_convert(_in_float32(model), quantization, calibration))
-        file = LiteRT(part)
-        if quantization == "int8":
-            validation.check_finite("outputs of the exported file", file(calibration[:1]))
+        LiteRT(part)  # raises an error if the file is damaged
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
@@ -78,7 +74,7 @@ def _check_calibration(model, calibration):
             "Expected a model of pixels or other real numbers without recurrent layers for int8. Received: "
             f'{model.inputs[0].dtype} inputs and the recurrent layers {recurrent}. Choose "dynamic".'
         )
-    return evaluate.check_inputs(model, calibration, name="calibration")
+    return np.asarray(evaluate.check_inputs(model, calibration, name="calibration"), "float32")
 
 
 def _in_float32(model):
@@ -95,26 +91,24 @@ def _in_float32(model):
 
 def _convert(model, quantization, calibration):
     spec = tf.TensorSpec((1, *model.inputs[0].shape[1:]), model.inputs[0].dtype)
-    with tempfile.TemporaryDirectory() as folder, runtime.suppress_native_stderr():
+    with tempfile.TemporaryDirectory() as folder, runtime.suppress_native_stderr(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of missing input statistics, which the calibration provides
         # One input at a time, as `LiteRT` runs it: LiteRT has no recurrent layers for any number of inputs.
         model.export(folder, verbose=False, input_signature=[spec])
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         if quantization != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if quantization == "int8":
-            converter.representative_dataset = lambda: ([row[None]] for row in np.asarray(calibration, "float32"))
+            converter.representative_dataset = lambda: ([row[None]] for row in calibration)
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             converter.inference_input_type = converter.inference_output_type = tf.int8
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns of missing input statistics, which the calibration provides
-            return converter.convert()
+        return converter.convert()
 
 
 class LiteRT:
     """Interpreter of a LiteRT file: called with the same inputs as the Keras model, it returns the same outputs.
 
-    If the inputs or outputs of the file are quantized, the inputs are quantized and the outputs dequantized, with the
-    scale and the zero point that the file holds.
+    Quantized inputs and outputs are converted with the scale and the zero point that the file holds.
 
     Args:
         path: String or path of a `.tflite` file with one input and one output.
@@ -137,10 +131,7 @@ class LiteRT:
         self._input, self._output = self.interpreter.get_input_details()[0], self.interpreter.get_output_details()[0]
 
     def __call__(self, inputs):
-        """Runs the model on a batch, one input at a time.
-
-        Args:
-            inputs: Array of shape (count, ...).
+        """Runs the model on an array of shape (count, ...), one input at a time.
 
         Returns:
             float32 array of shape (count, ...), the outputs.
@@ -157,28 +148,18 @@ class LiteRT:
         if scale:
             limits = np.iinfo(self._input["dtype"])
             inputs = np.clip(np.round(inputs / np.float32(scale) + zero_point), limits.min, limits.max)
-        outputs = np.concatenate([self._run(row[None]) for row in inputs.astype(self._input["dtype"])])
+        outputs = []
+        for row in inputs.astype(self._input["dtype"]):
+            self.interpreter.set_tensor(self._input["index"], row[None])
+            self.interpreter.invoke()
+            outputs.append(self.interpreter.get_tensor(self._output["index"]))
+        outputs = np.concatenate(outputs).astype("float32")
         scale, zero_point = self._output["quantization"]
-        return (outputs.astype("float32") - zero_point) * scale if scale else outputs.astype("float32")
-
-    def _run(self, row):
-        self.interpreter.set_tensor(self._input["index"], row)
-        self.interpreter.invoke()
-        return self.interpreter.get_tensor(self._output["index"])
+        return (outputs - zero_point) * scale if scale else outputs
 
 
 def file_size(path):
-    """Size of a file, or of all files in a folder, in bytes.
-
-    Args:
-        path: String or path of a file or a folder.
-
-    Returns:
-        Integer.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-    """
+    """Size in bytes of a file, or of all files in a folder, given as a string or a path."""
     path = Path(path)
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if not file.is_dir())
@@ -195,10 +176,6 @@ def measure_latency(predict, image, *, repeats=100):
     Returns:
         Float, seconds.
     """
+    repeats = validation.check_integer("repeats", repeats)
     predict(image)
-    seconds = []
-    for _ in range(validation.check_integer("repeats", repeats)):
-        start = time.perf_counter()
-        predict(image)
-        seconds.append(time.perf_counter() - start)
-    return float(np.median(seconds))
+    return float(np.median(timeit.repeat(lambda: predict(image), number=1, repeat=repeats)))

@@ -5,8 +5,6 @@ expected, what was received, and what to do. All public functions use these chec
 answer everywhere. The last argument, `name`, is the name of the caller's argument in the message. NumPy only.
 """
 
-from __future__ import annotations
-
 from numbers import Integral, Real
 
 import numpy as np
@@ -56,49 +54,35 @@ def check_finite(name, array):
     """Returns an array of numbers. Raises a ValueError that says where the first NaN or infinity is."""
     if _kind(array) not in "fc":
         return array
-    for start in range(0, len(array), CHUNK) if array.shape else [None]:
-        part = np.asarray(array if start is None else array[start : start + CHUNK])
-        bad = ~np.isfinite(part.astype("float32") if part.dtype.itemsize < 4 else part)
-        if bad.any():
-            first = [int(k) for k in np.argwhere(bad)[0]]
-            received = part[tuple(first)]
-            first = [first[0] + start, *first[1:]] if first else first
+    rows = array if array.shape else array[None]
+    for start in range(0, len(rows), CHUNK):
+        part = np.asarray(rows[start : start + CHUNK])
+        finite = np.isfinite(part)
+        if not finite.all():
+            first = np.argwhere(~finite)[0].tolist()
             raise ValueError(
-                f"Expected finite {name}. Received: {received} at position {first}. One such value is enough to "
-                "spoil a training: find out where it comes from."
+                f"Expected finite {name}. Received: {part[tuple(first)]} at position {[first[0] + start, *first[1:]]}. "
+                "One such value is enough to spoil a training: find out where it comes from."
             )
     return array
 
 
 def check_images(images, *, shape=None, name="images"):
-    """Returns a batch of images, or of other inputs of a model, as an array.
+    """Returns images, or other inputs of a model, as an array. Those that are decoded from disk stay where they are.
 
-    Args:
-        images: Array, tensor or list of shape (count, ...). Images that are decoded from disk stay where they are.
-        shape: Tuple, the shape of one image, such as `model.input_shape[1:]`, in which None stands for any size. None,
-            the default, expects (height, width) or (height, width, channels) of any size.
-        name: String, the name of the argument.
-
-    Returns:
-        Array of the same shape.
-
-    Raises:
-        ValueError: If there is no image, the shape is another one, or a pixel is not a finite real number.
+    `shape` is that of one image, such as `model.input_shape[1:]`, in which None stands for any size; None, the default,
+    stands for (height, width) and (height, width, channels). Raises a ValueError if there is no image, the shape is
+    another one, or a pixel is not a finite real number.
     """
     if not isinstance(getattr(images, "dtype", None), np.dtype):  # a list or a tensor
         images = _as_array(name, images)
     received = tuple(images.shape)
-    wanted = received[1:] if shape is None else tuple(shape)
-    fits = len(received) == len(wanted) + 1 and all(
-        size in (None, found) for size, found in zip(wanted, received[1:], strict=True)
-    )
-    if not fits or 0 in received or (shape is None and len(received) not in (3, 4)):
+    wanted = (None,) * min(max(len(received) - 1, 2), 3) if shape is None else tuple(shape)
+    fits = len(received) == len(wanted) + 1 and 0 not in received
+    if not fits or any(size not in (None, found) for size, found in zip(wanted, received[1:], strict=True)):
         expected = "height, width[, channels]" if shape is None else ", ".join(map(str, wanted)).replace("None", "any")
-        advice = ""
-        if shape is not None and received == wanted:
-            advice = " Pass one image as a batch of one: `image[None]`."
-        elif shape is not None and received[1:] == wanted[:-1]:
-            advice = " Add the axis of the channels: `images[..., None]`."
+        missing = len(received) == len(wanted)
+        advice = " Add an axis: `images[None]` for one image, `images[..., None]` for channels." if missing else ""
         raise ValueError(f"Expected {name} of shape (count, {expected}). Received: {received}.{advice}")
     if _kind(images) not in "buif":
         raise ValueError(f"Expected {name} that hold real numbers. Received: an array of dtype {images.dtype}.")
@@ -108,8 +92,7 @@ def check_images(images, *, shape=None, name="images"):
 def check_raw_pixels(images, *, name="images"):
     """Returns images for a model that scales pixels from 0 to 255 itself. Raises a ValueError if they are scaled.
 
-    That is the case when pixels are below 0 or above 255, apart from rounding, or when they are floats and none of them
-    is above 1.
+    That is so if a pixel is below 0 or above 255, apart from rounding, or if they are floats and none is above 1.
     """
     if images.dtype == np.uint8 or len(images) == 0:
         return images
@@ -117,53 +100,39 @@ def check_raw_pixels(images, *, name="images"):
     low, high = min(part.min() for part in parts), max(part.max() for part in parts)
     if low > -0.5 and high < 255.5 and not (_kind(images) == "f" and 0 < high <= 1):
         return images
-    advice = "Multiply them by 255" if low >= 0 and high <= 1 else "Give it the pixels as they were before any scaling"
-    if high > 255 and _kind(images) in "ui":
-        advice = "Divide 16-bit pixels by 257"
     raise ValueError(
         f"Expected {name} with pixels from 0 to 255, because the model scales them itself. Received: {images.dtype} "
-        f"from {low:g} to {high:g}. {advice}."
+        f"from {low:g} to {high:g}. Bring them to that range, as they were before any scaling."
     )
 
 
 def check_labels(labels, *, count=None, num_classes=None, name="labels"):
-    """Returns the labels of a classification as an int64 array of shape (count,).
+    """Returns labels of shape (count,) or, as `keras.datasets` has them, (count, 1), as int64 of shape (count,).
 
-    Args:
-        labels: Array or list of shape (count,) or (count, 1).
-        count: Integer, how many there should be, or None (the default).
-        num_classes: Integer, the number of classes, or None (the default) if it is not known.
-        name: String, the name of the argument.
-
-    Returns:
-        int64 array of shape (count,).
-
-    Raises:
-        ValueError: If they are not integers, are one-hot, are not numbered from 0 to `num_classes` - 1, or are not as
-            many as expected.
+    Raises a ValueError if they are not integers from 0 to `num_classes` - 1 or, unless None, not `count` labels.
 
     Example:
         >>> check_labels([[2], [0]], count=2, num_classes=3)
         array([2, 0])
     """
-    array = _as_array(name, labels)
-    received, advice = f"{array.dtype} of shape {array.shape}", ""
+    array, advice = _as_array(name, labels), ""
+    received, kind = f"{array.dtype} of shape {array.shape}", array.dtype.kind
     if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]  # as keras.datasets returns them
+        array = array[:, 0]
     is_vector = array.ndim == 1 and count in (None, len(array))
-    if is_vector and array.dtype.kind in "ui":
-        if not len(array) or (array.min() >= 0 and (num_classes is None or array.max() < num_classes)):
-            return array.astype("int64")
-        if num_classes and array.min() == 1 and array.max() == num_classes:
-            advice = " They begin at 1: pass `labels - 1`."
-    elif array.dtype.kind in "OSU":
+    low, high = (array.min(), array.max()) if array.ndim == 1 and len(array) and kind in "uif" else (0, -1)
+    if is_vector and kind in "ui" and low >= 0 and (num_classes is None or high < num_classes):
+        return array.astype("int64")
+    if kind in "OSU":
         advice = " Number the classes: `np.unique(labels, return_inverse=True)` returns their names and the numbers."
-    elif array.ndim == 2 and len(array) and (array.sum(axis=1) == 1).all() and (array.max(axis=1) == 1).all():
+    elif array.ndim == 2 and ((array == 1).sum(axis=1) == 1).all() and (array.sum(axis=1) == 1).all():
         advice = " They are one-hot: pass `labels.argmax(axis=1)`."
-    elif is_vector and array.dtype.kind == "f" and (array == np.round(array)).all():
+    elif is_vector and kind == "f" and (array == np.round(array)).all():
         advice = ' Convert them: `labels.astype("int64")`.'
-    if array.ndim == 1 and len(array) and array.dtype.kind in "uif":
-        received += f" from {array.min():g} to {array.max():g}"
+    elif is_vector and low == 1 and high == num_classes:
+        advice = " They begin at 1: pass `labels - 1`."
+    if low <= high:
+        received += f" from {low:g} to {high:g}"
     last = "on" if num_classes is None else f"to {num_classes - 1}"
     raise ValueError(
         f"Expected {name} of shape ({'count' if count is None else count},), integers from 0 {last}. "
@@ -171,33 +140,19 @@ def check_labels(labels, *, count=None, num_classes=None, name="labels"):
     )
 
 
-def check_probs(probs, *, count=None, num_classes=None, name="probs"):
-    """Returns the class probabilities of a classification as an array of shape (count, num_classes).
+def check_probs(probs, *, count=None, num_classes=None):
+    """Returns class probabilities as an array of shape (count, num_classes); None stands for any number.
 
-    Args:
-        probs: Array or list of shape (count, num_classes).
-        count: Integer, how many rows there should be, or None (the default).
-        num_classes: Integer, the number of columns, or None (the default) for two or more.
-        name: String, the name of the argument.
-
-    Returns:
-        Array of the same shape.
-
-    Raises:
-        ValueError: If the shape is another one, or a row is not finite, has a negative entry or does not sum to 1.
+    Raises a ValueError if the shape is another one, or a row is not finite, has a negative entry or does not sum to 1.
     """
-    array = _as_array(name, probs)
+    array = _as_array("probs", probs)
     fits = array.ndim == 2 and count in (None, len(array)) and num_classes in (None, array.shape[1])
     if not fits or array.shape[1] < 2 or _kind(array) not in "fui":
-        rows, columns = ("count" if count is None else count), (num_classes or "two or more")
-        one = array.ndim == 2 and array.shape[1] == 1
-        advice = " For one sigmoid output p, pass two columns: 1 - p and p." if one else ""
+        expected = f"({'count' if count is None else count}, {num_classes or 'two or more'})"
+        raise ValueError(f"Expected probs of shape {expected}. Received: {array.dtype} of shape {array.shape}.")
+    if not are_probabilities(check_finite("probs", array)):
         raise ValueError(
-            f"Expected {name} of shape ({rows}, {columns}). Received: {array.dtype} of shape {array.shape}.{advice}"
-        )
-    if not are_probabilities(check_finite(name, array)):
-        raise ValueError(
-            f"Expected {name} whose rows are probabilities: from 0 to 1, and 1 in sum. Received: values from "
+            "Expected probs whose rows are probabilities: from 0 to 1, and 1 in sum. Received: values from "
             f"{array.min():g} to {array.max():g}. Turn logits into probabilities with a softmax, as "
             "`evaluate.predict_probs` does."
         )
@@ -210,24 +165,22 @@ def are_probabilities(outputs):
     return bool((outputs >= 0).all() and (np.abs(outputs.sum(axis=-1) - 1) < 0.01).all())
 
 
-def check_class_names(class_names, num_classes=None):
-    """Returns class names as a list of strings. Raises a ValueError if they are not `num_classes` different strings."""
+def check_class_names(class_names):
+    """Returns class names as a list of strings. Raises a ValueError if they are not two or more different strings."""
     names = [class_names] if isinstance(class_names, str) else list(class_names)
-    are_names = all(isinstance(name, str) and name for name in names) and len(set(names)) == len(names)
-    if not are_names or len(names) != (num_classes or max(len(names), 2)):
-        number = num_classes or "two or more"
-        raise ValueError(f"Expected {number} different class names, strings. Received {len(names)}: {names!r}.")
+    if len(names) < 2 or not all(isinstance(name, str) and name for name in names) or len(set(names)) < len(names):
+        raise ValueError(f"Expected two or more different class names, strings. Received {len(names)}: {names!r}.")
     return [str(name) for name in names]
 
 
 def check_texts(texts, *, name="texts"):
     """Returns texts as an array of dtype object. Raises a ValueError if they are not one or more strings."""
     if isinstance(texts, (str, bytes)) or len(texts) == 0:
-        received = "one string. Pass a list of one: `[text]`" if len(texts) else "none"
-        raise ValueError(f"Expected {name}, a list of strings. Received: {received}.")
-    if (index := next((k for k, text in enumerate(texts) if not isinstance(text, str)), None)) is not None:
-        raise ValueError(f"Expected {name}, a list of strings. Received: {texts[index]!r} at position {index}.")
-    return np.array([*map(str, texts), None], object)[:-1]
+        raise ValueError(f"Expected {name}, a list of one or more strings. Received: {texts[:50]!r}.")
+    for index, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise ValueError(f"Expected {name}, a list of strings. Received: {text!r} at position {index}.")
+    return np.array([str(text) for text in texts], object)
 
 
 def _as_array(name, values):

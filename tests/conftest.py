@@ -98,7 +98,7 @@ def server():
     """
     with FaultyServer(("127.0.0.1", 0), FaultyHandler) as server:
         server.requests, server.over = [], threading.Event()
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         yield server
         server.over.set()
         server.shutdown()

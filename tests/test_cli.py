@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from dlkit import recipes
+from dlkit import data, recipes
 from dlkit.cli import main
 from dlkit.recipes import RECIPES
 from tools.notebooks import ROOT
@@ -33,13 +33,12 @@ print("imported", *sorted({"tensorflow", "keras", "sklearn", "matplotlib"} & set
         (["train", "--help"], 0, "--image-size N"),
         (["predict", "--help"], 0, "image files"),
         (["train", "cifar10-cnn", "--data", "/nonexistent", "--out", "run"], 1, "/nonexistent does not exist"),
-        (["train", "mobilenet", "--weights", "nowhere.h5", "--out", "run"], 1, "nowhere.h5, which is not a file"),
+        (["train", "mobilenet", "--weights", "nowhere.h5", "--out", "run"], 1, "nowhere.h5 does not exist"),
         (["predict", "no-such-run", "README.md"], 1, "no-such-run does not exist"),
         (["predict", "dlkit", "no-such-image.png"], 1, "no-such-image.png does not exist"),
         (["train", "digits-mlp"], 1, "--out RUN"),
         (["train", "--help"], 0, "--no-flip"),
-        (["train", "digits-mlp", "--out", "run", "--seed", "-1"], 1, "seed to be an integer from 0"),
-        (["train", "digits-mlp", "--out", "run", "--epochs", "0"], 1, "epochs to be an integer of 1 or more"),
+        (["data", "--help"], 0, "verify"),
     ],
 )
 def test_help_and_mistyped_paths_import_no_tensorflow(arguments, status, message):
@@ -53,7 +52,6 @@ def test_missing_data_is_reported_with_what_was_expected(tmp_path, capsys):
     assert main(["train", "cifar10-cnn", "--data", "/nonexistent", "--out", str(tmp_path / "run")]) == 1
     message = capsys.readouterr().err
     assert message.startswith("✗ /nonexistent does not exist. Expected a folder with train/<class>/<image>")
-    assert "To train on the recipe's own data set, leave --data out" in message
     assert not (tmp_path / "run").exists()
 
 
@@ -84,9 +82,13 @@ def test_train_without_a_recipe_lists_them(capsys):
             1,
             "epochs to be an integer of 1 or more. Received: 0",
         ),
+        (["train", "digits-mlp", "--out", "x", "--seed", "-1"], 1, "seed to be an integer from 0"),
         (["train", "resnet5000", "--out", "x"], 1, "digits-mlp"),
         (["train", "digits-mlp"], 1, "--out"),
-        (["data", "fetch", "nothing"], 2, "cifar10"),
+        (["data", "fetch", "nothing"], 1, "cifar10"),
+        (["data", "fetch"], 1, "cifar10"),
+        (["data", "list", "nothing"], 1, "cifar10"),
+        (["data", "remove"], 2, "verify"),
         ([], 2, "command"),
     ],
 )
@@ -114,7 +116,7 @@ def test_unreadable_files_and_different_sizes_in_a_folder(class_folders, tmp_pat
     assert keras.models.load_model(tmp_path / "own" / "model.keras").input_shape == (None, 16, 16, 3)
 
 
-def test_data_list_and_verify(no_data_env, capsys):
+def test_data_list_and_verify(no_data_env, monkeypatch, capsys):
     assert main(["data", "list"]) == 0
     listed = capsys.readouterr().out
     assert re.search(r"✓ digits +scikit-learn", listed)
@@ -123,6 +125,11 @@ def test_data_list_and_verify(no_data_env, capsys):
     assert "1,347 training and 450 test images" in capsys.readouterr().out
     assert main(["data", "verify", "cifar10"]) == 1
     assert "The real cifar10 was not found" in capsys.readouterr().err
+    assert main(["data", "list", "digits"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
+    monkeypatch.setattr(data, "NAMES", ("digits", "cifar10"))
+    assert main(["data", "verify"]) == 0
+    assert re.fullmatch("✓ digits: [^✓]*", capsys.readouterr().out), "only what is there"
 
 
 def train_with(monkeypatch, tmp_path, function):

@@ -51,7 +51,7 @@ def test_report_has_a_fix_for_every_problem(no_data_env, capsys):
     assert main(["doctor"]) == 0
     output = capsys.readouterr().out
     assert_every_problem_has_a_fix(output)
-    subjects = {"Python", *doctor.PACKAGES, "keras.json", "device", "mixed precision", "memory", "disk"}
+    subjects = {"Python", *doctor.PACKAGES, "keras.json", "device", "memory", "disk"}
     assert subjects | {"cifar10", "MobileNet", "ResNet50", "network"} <= set(parse_rows(output))
 
 
@@ -87,7 +87,6 @@ def test_missing_packages_have_the_install_command():
     assert "cifar10" not in found
     assert found["network"][1].startswith("not tried, DLKIT_OFFLINE is set")
     assert found["disk"][0] == "✓"
-    assert found["memory"][1].startswith("cannot be examined without psutil")
 
 
 def test_broken_numpy_is_reported_as_the_cause(tmp_path):
@@ -101,7 +100,7 @@ def test_broken_numpy_is_reported_as_the_cause(tmp_path):
     assert_every_problem_has_a_fix(done.stdout)
     found = parse_rows(done.stdout)
     assert re.match(
-        r"[\d.]+ is installed, but its import fails \(Original error was: DLL load failed\) → ", found["numpy"][1]
+        r"[\d.]+ is installed, but its import fails \(.* Original error was: DLL load failed\) → ", found["numpy"][1]
     )
     assert "--force-reinstall --no-deps numpy -c " in found["numpy"][1]
     assert found["scikit-learn"][0] == "✗"
@@ -110,7 +109,7 @@ def test_broken_numpy_is_reported_as_the_cause(tmp_path):
     assert "device, data" in found
 
 
-def test_missing_dependency_is_installed_without_reinstalling(monkeypatch):
+def test_missing_dependency_is_installed_without_reinstalling(monkeypatch, no_data_env):
     error = ModuleNotFoundError("No module named 'absl'")
     monkeypatch.setattr(doctor, "_import_error", {"tensorflow": error}.get)
     status, text = report_by_subject()["tensorflow"]
@@ -126,7 +125,6 @@ def test_packages_match_pyproject():
     assert set(doctor.PACKAGES) == dlkit_packages | set(doctor.FOR_LESSONS)
     assert set(doctor.FOR_LESSONS) == lesson_packages
     assert set(doctor.NEEDED) <= dlkit_packages
-    assert set(doctor.NEED_KERAS) <= set(doctor.PACKAGES)
 
 
 @ON_UNIX
@@ -135,45 +133,37 @@ def test_python_outside_the_project_venv_is_a_note(tmp_path, monkeypatch, posix_
     assert "environment" not in {subject for _, subject, _ in doctor._python()}, "there is no .venv to compare with"
     own = tmp_path / ".venv" / "bin" / "python"
     own.parent.mkdir(parents=True)
-    own.touch()
     found = {subject: text for _, subject, text in doctor._python()}
     assert found["environment"].endswith(f"→ {shlex.join([str(own), '-m', 'dlkit', 'doctor'])}")
-    monkeypatch.setattr(doctor.sys, "executable", str(own))
+    monkeypatch.setattr(doctor.sys, "prefix", str(tmp_path / ".venv"))
     assert "environment" not in {subject for _, subject, _ in doctor._python()}
 
 
 # --- device, memory, disk
 
 
-@pytest.mark.parametrize(
-    ("platform", "message"),
-    [
-        ("linux", r"NVIDIA GPU → .* -m pip install 'tensorflow\[and-cuda\]' -c \S*constraints\.txt'?$"),
-        ("win32", r"nothing to do, TensorFlow has no GPU support here \(on Windows: in WSL 2\)$"),
-        ("darwin", r"nothing to do, TensorFlow has no GPU support here"),
-    ],
-)
-def test_gpu_support_is_suggested_where_tensorflow_has_it(monkeypatch, posix_shell, platform, message):
+def test_gpu_support_is_suggested_on_a_processor(monkeypatch, posix_shell):
     monkeypatch.setattr(runtime, "configure_device", lambda: ("CPU", "float32"))
-    monkeypatch.setattr(doctor.sys, "platform", platform)
-    device, precision = doctor._device()
-    assert (device[0], precision[0]) == ("note", "note")
-    assert re.search(message, device[2]), device
+    status, _, text = doctor._device()
+    assert status == "note"
+    assert re.search(r"WSL 2 → .* -m pip install 'tensorflow\[and-cuda\]' -c \S*constraints\.txt'?$", text)
     monkeypatch.setattr(runtime, "configure_device", lambda: ("GPU: A100", "mixed_bfloat16"))
-    assert [status for status, *_ in doctor._device()] == ["ok", "ok"]
+    status, _, text = doctor._device()
+    assert (status, text) == ("ok", f"GPU: A100, {os.cpu_count()} cores, mixed_bfloat16")
 
 
 def test_low_memory_and_full_disk_are_problems(monkeypatch):
-    assert doctor._memory()[0] == "ok" or "close other programs" in doctor._memory()[2]
     memory = namedtuple("memory", "available")
+    monkeypatch.setattr("psutil.virtual_memory", lambda: memory(3 * 2**30))
+    assert doctor._memory() == ("ok", "memory", "3.0 GiB free")
     monkeypatch.setattr("psutil.virtual_memory", lambda: memory(2.5 * 2**30))
-    text = "2.5 GiB free, CIFAR-10 needs 3 → close other programs or notebooks"
+    text = "2.5 GiB free, the lessons need 3 → close other programs or notebooks"
     assert doctor._memory() == ("problem", "memory", text)
     usage = namedtuple("usage", "free")
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda folder: usage(2**28))
     status, _, text = doctor._disk()
     assert status == "problem"
-    assert text.startswith("0.2 GiB free, the data needs 1 → make room on the disk of ")
+    assert text.startswith("0.2 GiB free, the lessons need 1 → make room on the disk of ")
 
 
 # --- data and weights
@@ -192,7 +182,7 @@ def test_wrong_dlkit_data_is_one_problem(no_data_env, monkeypatch, posix_shell):
     monkeypatch.setenv("DLKIT_DATA", str(no_data_env / "nowhere"))
     found = report_by_subject()
     assert found["DLKIT_DATA"][0] == "problem"
-    assert found["DLKIT_DATA"][1].startswith(f"DLKIT_DATA is {no_data_env / 'nowhere'}, which is not a folder.")
+    assert found["DLKIT_DATA"][1].startswith(f"{no_data_env / 'nowhere'} is no folder")
     assert found["DLKIT_DATA"][1].endswith("→ unset DLKIT_DATA")
     assert "cifar10" not in found
 
@@ -224,15 +214,14 @@ def test_weights_are_found_or_have_a_download_command(no_data_env, tmp_path, pos
 # --- Keras's settings
 
 
-def test_broken_keras_json_is_reported_as_the_cause(tmp_path):
-    (tmp_path / "keras.json").write_text('{"floatx": "bfloat16"}')
-    environment = {"KERAS_HOME": str(tmp_path), "DLKIT_OFFLINE": "1", "KERAS_BACKEND": ""}
-    done = run([sys.executable, "-m", "dlkit", "doctor"], **environment)
-    assert done.returncode == 1
-    assert "Traceback" not in done.stdout + done.stderr
-    found = parse_rows(done.stdout)
-    assert found["keras.json"][0] == found["keras"][0] == "✗"
-    assert found["keras"][1].endswith("→ see keras.json above")
+def test_broken_keras_json_is_reported_as_the_cause(no_data_env, tmp_path, monkeypatch):
+    (tmp_path / "keras").mkdir()
+    (tmp_path / "keras" / "keras.json").write_text('{"floatx": "bfloat16"}')
+    error = ValueError("Invalid `floatx` configuration.")
+    monkeypatch.setattr(doctor, "_import_error", {"keras": error}.get)
+    found = report_by_subject()
+    assert found["keras.json"][0] == found["keras"][0] == "problem"
+    assert found["keras"][1].endswith("→ fix keras.json first")
     assert "device, data" in found
 
 
@@ -250,7 +239,7 @@ def without_project(tmp_path, monkeypatch, posix_shell):
 
 
 def test_install_command_without_the_project(without_project):
-    assert doctor._install_command("numpy") == shlex.join([sys.executable, "-m", "pip", "install", "numpy"])
+    assert shell.pip_install_command("numpy") == shlex.join([sys.executable, "-m", "pip", "install", "numpy"])
 
 
 def test_environment_is_not_examined_without_the_project(without_project):

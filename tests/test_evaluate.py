@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 from scipy.special import softmax
+from scipy.stats import binom
 
 from dlkit import evaluate, models
 from tests.random_weights import randomize
@@ -71,9 +72,9 @@ def test_predict_probs_decodes_images_in_parts():
 @pytest.mark.parametrize(
     ("last", "message"),
     [
-        (layers.Dense(1), r"two or more classes. Received: outputs of shape \(7, 1\)"),
+        (layers.Dense(1), r"two or more classes.* Received: outputs of shape \(7, 1\)"),
         (layers.Dense(1, activation="sigmoid"), r"np.hstack\(\[1 - p, p\]\)"),
-        (layers.Dense(3, activation="sigmoid"), "after a sigmoid"),
+        (layers.Dense(3, activation="sigmoid"), r"without a sigmoid. Received: outputs of shape \(7, 3\)"),
         (layers.Reshape((4, 4)), r"shape \(7, 4, 4\)"),
     ],
 )
@@ -92,12 +93,12 @@ def as_pipeline(images):
         (as_pipeline(IMAGES), "images as an array. Received: _BatchDataset.*another order than the labels"),
         ((IMAGES, LABELS), "Received: tuple"),
         (IMAGES[:0], "Received: .0, 4, 4, 1."),
-        (IMAGES[0], r"image\[None\]"),
-        (IMAGES[..., 0], "axis of the channels"),
+        (IMAGES[0], r"images\[None\]` for one image"),
+        (IMAGES[..., 0], r"images\[..., None\]` for channels"),
         (IMAGES[:, :3], "count, 4, 4, 1"),
         (np.where(IMAGES > 9, IMAGES, np.nan), "finite images. Received: nan"),
-        (IMAGES / 255, "Received: float64 from 0 to 1. Multiply them by 255"),
-        (IMAGES.astype("uint16") * 257, "Divide 16-bit pixels by 257"),
+        (IMAGES / 255, "Received: float64 from 0 to 1. Bring them to that range"),
+        (IMAGES.astype("uint16") * 257, "pixels from 0 to 255.*Received: uint16 from [0-9]+ to 65535"),
     ],
     ids=["pipeline", "tuple", "none", "one_image", "no_channel", "shape", "nan", "zero_to_one", "16_bit"],
 )
@@ -109,21 +110,21 @@ def test_predict_probs_refuses_inputs_that_do_not_fit(images, message):
 def test_predict_probs_refuses_nan_in_weights_and_outputs():
     model = classifier(layers.Dense(3))
     model.layers[-1].bias.assign([0, np.nan, 0])
-    with pytest.raises(ValueError, match="finite weights. Received: NaN or infinity in .*bias"):
+    with pytest.raises(ValueError, match="finite weights in .*bias. Received: nan"):
         evaluate.predict_probs(model, IMAGES)
     with pytest.raises(ValueError, match="finite outputs of the model"):
         evaluate.predict_probs(classifier(layers.Dense(3), layers.Rescaling(1e30), layers.Rescaling(1e30)), IMAGES)
 
 
-@pytest.mark.parametrize(
-    ("tokens", "message"),
-    [([[1, 30]], "tokens from 0 to 29. Received: 1 to 30"), ([[-1, 2]], "from 0 to 29"), ([[1] * 17], "at most 16")],
-)
-def test_predict_probs_refuses_tokens_that_a_model_does_not_know(tokens, message):
+def test_predict_probs_refuses_tokens_that_a_model_does_not_know():
     model = models.build_text_transformer(30, 2, max_length=16)
     assert evaluate.predict_probs(model, [[1, 29]]).shape == (1, 2)
-    with pytest.raises(ValueError, match=message):
-        evaluate.predict_probs(model, tokens)
+    with pytest.raises(ValueError, match="tokens from 0 to 29. Received: 1 to 30"):
+        evaluate.predict_probs(model, [[1, 30]])
+    with pytest.raises(ValueError, match="from 0 to 29"):
+        evaluate.predict_probs(model, [[-1, 2]])
+    with pytest.raises(ValueError, match="at most 16"):
+        evaluate.predict_probs(model, [[1] * 17])
 
 
 def after_input(*layers, shape=(4, 4, 3)):
@@ -168,9 +169,9 @@ def test_wilson_interval_solves_its_equation():
 
 
 def test_wilson_interval_covers_the_truth_in_19_of_20_cases():
-    counts = np.random.default_rng(0).binomial(450, 0.96, 2000)
-    covered = [low <= 0.96 <= high for low, high in (evaluate.wilson_interval(c / 450, 450) for c in counts)]
-    assert 0.93 < np.mean(covered) < 0.97
+    intervals = [evaluate.wilson_interval(correct / 450, 450) for correct in range(400, 451)]
+    covered = [low <= 0.96 <= high for low, high in intervals]
+    assert 0.93 < np.sum(binom.pmf(range(400, 451), 450, 0.96)[covered]) < 0.97
 
 
 @pytest.mark.parametrize(
@@ -179,7 +180,7 @@ def test_wilson_interval_covers_the_truth_in_19_of_20_cases():
         (1.2, 10, "accuracy to be a number of at least 0 and of at most 1"),
         (np.nan, 10, "accuracy to be a number"),
         (0.5, 0, "count to be an integer of 1 or more"),
-        (0.9667, 1000, r"a fraction of 1000 examples, such as 967 / 1000 = 0.9670. Received: 0.9667"),
+        (0.9667, 1000, "a fraction of 1000 examples, such as 967 / 1000 = 0.9670. Received: 0.9667"),
     ],
 )
 def test_wilson_interval_refuses_impossible_values(accuracy, count, message):
@@ -222,7 +223,7 @@ def test_worst_mistakes_refuse_labels_and_probs_that_do_not_fit(labels, probs, m
 @pytest.fixture(scope="module")
 def language_model():
     """A small language model with random weights."""
-    return randomize(models.build_language_model(30, max_length=16, embedding_dim=16, heads=2, hidden=32))
+    return randomize(models.build_language_model(30, max_length=16, embedding_dim=16, heads=2))
 
 
 def test_sample_tokens_depends_on_the_seed_only(language_model):
@@ -245,7 +246,7 @@ def test_sample_tokens_at_low_temperature_is_the_most_probable(language_model):
         ([], {}, "at least one"),
         ([1], {"temperature": 0}, "above 0"),
         ([30], {}, "start of shape .*, integers from 0 to 29"),
-        ([1], {"window": 17}, "window of at most 16 tokens, the max_length of language_model. Received: 17"),
+        ([1], {"window": 17}, "window of at most 16 tokens, the max_length. Received: 17 for language_model"),
         ([1], {"window": 0}, "window to be an integer"),
         ([1], {"count": 0}, "count to be an integer"),
         ([1], {"seed": -1}, "seed to be an integer"),

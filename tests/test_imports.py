@@ -28,11 +28,11 @@ LATE_IMPORTS = {
     "cli.py": None,  # each command imports what it needs once it has been chosen
     "runtime/": None,  # has to set up TensorFlow's environment before it is imported
     "doctor.py": None,  # examines a machine on which packages are missing
-    "lab/": None,  # JupyterLab is needed only to open the lessons
     "boxes.py": {"IPython"},  # needed in notebooks only
     "data/": {"tensorflow", "keras"},  # reading data does not wait for them
     "plots/curves.py": {"IPython"},  # needed in notebooks only
     "models/sequence.py": {"keras_hub"},  # an optional package that takes seconds to import
+    "transfer/efficientnet.py": {"keras_hub", "kagglehub"},
     "training/fit.py": {"dlkit.training.distributed"},  # needs TensorFlow; the rest runs on every Keras backend
 }
 

@@ -20,7 +20,18 @@ from dlkit import data
 from dlkit.data.registry import REGISTRY
 from tools import lessons_table
 from tools.free_names import free_names, imports_of
-from tools.notebooks import LESSONS, ROOT, SOLUTIONS, code_cells, find_bad_ids, markdown_text, normalize, read, write
+from tools.notebooks import (
+    CELL_METADATA,
+    LESSONS,
+    ROOT,
+    SOLUTIONS,
+    code_cells,
+    find_bad_ids,
+    markdown_text,
+    normalize,
+    read,
+    write,
+)
 
 HEADINGS = ("## Setup", "## (What we saw|Summary)", "## Exercises", "## Where next")
 MAX_LINES, MAX_COLUMNS = 25, 88  # of a code cell: what a projector shows
@@ -97,7 +108,8 @@ def check_saved(path, notebook):
     for number, (cell, other) in enumerate(zip(notebook.cells, normal.cells, strict=True), start=1):
         if cell.metadata != other.metadata:
             yield Problem(
-                f"expected tags as the only metadata. Received: {', '.join(cell.metadata)}. Use --fix", number
+                f"expected no metadata but {', '.join(CELL_METADATA)}. Received: {', '.join(cell.metadata)}. Use --fix",
+                number,
             )
         if cell.get("outputs") != other.get("outputs"):
             yield Problem("the saved outputs are not normalized. Use --fix", number)

@@ -116,6 +116,10 @@ def _cell_seconds(cell):
     return (end - begin).total_seconds()
 
 
+# What a cell may say about itself: its tags, the alternative text of its figure, whether its source is collapsed.
+CELL_METADATA = ("tags", "alt", "jupyter")
+
+
 def normalize(notebook):
     """Removes what differs between machines and runs: metadata, memory addresses, empty outputs.
 
@@ -136,7 +140,7 @@ def normalize(notebook):
     )
     _complete_ids(notebook.cells)
     for cell in notebook.cells:
-        cell.metadata = nbformat.from_dict({key: cell.metadata[key] for key in ("tags",) if key in cell.metadata})
+        cell.metadata = nbformat.from_dict({key: cell.metadata[key] for key in CELL_METADATA if key in cell.metadata})
         if cell.cell_type == "code":
             cell.outputs = [output for output in _join_streams(cell.outputs) if not _is_empty(output)]
             for output in cell.outputs:

@@ -1,7 +1,5 @@
 """Data sets by name, with announced stand-ins where the real data is not available; and folders of your own images."""
 
-from __future__ import annotations
-
 from dlkit.data.augmentation import random_crop_and_flip, random_cutout
 from dlkit.data.dataset import DataError, Dataset
 from dlkit.data.folders import image_folder, image_sizes
@@ -9,17 +7,3 @@ from dlkit.data.glossary import glossary
 from dlkit.data.loading import load, locate
 from dlkit.data.pipeline import pipeline
 from dlkit.data.registry import NAMES
-
-__all__ = [
-    "NAMES",
-    "DataError",
-    "Dataset",
-    "glossary",
-    "image_folder",
-    "image_sizes",
-    "load",
-    "locate",
-    "pipeline",
-    "random_crop_and_flip",
-    "random_cutout",
-]

@@ -1,10 +1,8 @@
 """Data augmentation: random changes to a batch of images that leave the labels correct.
 
 Each is a function (images, seed) -> images, which `data.pipeline` calls with another seed for every batch. They work on
-complete batches and at the images' own size, which makes them fast. All others are Keras's own layers.
+complete batches, which makes them fast. All others are Keras's own layers.
 """
-
-from __future__ import annotations
 
 import contextlib
 
@@ -20,8 +18,7 @@ def random_crop_and_flip(images, seed, *, padding=4, flip=True):
     Args:
         images: Tensor or array of shape (batch, height, width[, channels]).
         seed: Integer tensor or tuple of shape (2,), a stateless seed, such as `data.pipeline` passes.
-        padding: Integer, pixels of zeros that are added on each side before the image is cropped to its old size,
-            default 4; less than height and width. With 0, images are only flipped.
+        padding: Integer, pixels of zeros on each side before the crop, default 4; less than height and width.
         flip: Boolean, default True. False leaves left and right as they are, for classes that a mirror exchanges.
 
     Returns:
@@ -93,20 +90,10 @@ def _measure(images):
 
 
 def as_function(augment):
-    """Makes a function (images, seed) -> images of what `data.pipeline` accepts as `augment`.
+    """Makes a function (images, seed) -> images of what `data.pipeline` accepts as `augment`; None stays None.
 
     Keras's layers draw from generators that count in variables, so that a training that resumes after a stop would go
-    on with other draws. In this function their draws depend only on the seed.
-
-    Args:
-        augment: Function, augmentation layer of Keras, list of such layers, or None.
-
-    Returns:
-        Function (images, seed) -> images of the same shape and dtype (integers are rounded), or None.
-
-    Raises:
-        ValueError: If it is none of these, a layer changes labels too or ignores seeds, or Keras has another backend
-            than TensorFlow.
+    on with other draws. In this function their draws depend only on the seed. Integers are rounded.
     """
     import keras
     import tensorflow as tf
@@ -131,11 +118,6 @@ def as_function(augment):
             for layer in layers:
                 changed = layer(changed, training=True)
         changed = changed[..., 0] if is_gray else changed
-        if changed.shape[1:] != images.shape[1:]:
-            raise ValueError(
-                f"Expected augment to keep the shape of the images. Received: {images.shape[1:]} became "
-                f"{changed.shape[1:]}. Resize with image_size."
-            )
         return tf.saturate_cast(tf.round(changed) if images.dtype.is_integer else changed, images.dtype)
 
     return apply_layers
@@ -151,14 +133,11 @@ def _check_layers(augment):
     for layer in layers:
         if isinstance(layer, unfit) or not hasattr(layer, "get_random_transformation"):
             raise ValueError(
-                "Expected augment to be a function (images, seed) -> images, or Keras's augmentation layers, such as "
-                "keras.layers.RandomFlip, but not MixUp and CutMix, which change labels, and AugMix, which ignores "
-                f"seeds. Received: {layer!r}."
+                "Expected augment to be a function (images, seed) -> images or augmentation layers of Keras other than "
+                f"MixUp and CutMix, which change labels, and AugMix, which ignores seeds. Received: {layer!r}."
             )
         for part in layer._flatten_layers():
             part.dtype_policy = "float32"  # 16 bits, if they are the global policy, would misplace pixels
-    if keras.backend.backend() != "tensorflow":
-        raise ValueError("Expected TensorFlow as Keras's backend for layers in augment. Received: another backend.")
     return layers
 
 

@@ -1,7 +1,5 @@
 """Real texts that are part of every installation: docstrings and Python's built-in help."""
 
-from __future__ import annotations
-
 import ast
 import functools
 import importlib.util
@@ -15,6 +13,7 @@ LIBRARIES = ("numpy", "matplotlib", "sklearn", "keras")
 PER_LIBRARY = 1_200  # sentences at most; all classes have as many as the smallest one
 
 
+@functools.cache  # reading thousands of files takes ten seconds
 def docstrings(libraries=LIBRARIES):
     """Collects the first sentences of docstrings of installed libraries, labeled by library.
 
@@ -22,20 +21,11 @@ def docstrings(libraries=LIBRARIES):
     in the same split, so that neither a name nor a repeated phrase gives the class away. About a fifth is held out.
 
     Returns:
-        (train, test, class_names), where train and test are (texts, labels).
+        (train, test, class_names), where train and test are (texts, labels) in random order.
     """
-    splits = [tuple(zip(*split, strict=True)) for split in _collect(tuple(libraries))]
-    train, test = ((np.array(texts, object), np.array(labels)) for texts, labels in splits)
-    return train, test, list(libraries)
-
-
-@functools.cache  # reading thousands of files takes ten seconds
-def _collect(libraries):
-    """The sentences for training and for testing, two lists of (text, label) in random order."""
     rng, splits, seen, of_library = np.random.default_rng(0), ([], []), set(), []
     for library in libraries:
-        files = _source_files(library)
-        found = []
+        files, found = _source_files(library), []
         for k in rng.permutation(len(files)):
             held_out = rng.random() < 0.2
             for text in _first_sentences(files[k], libraries):
@@ -47,7 +37,9 @@ def _collect(libraries):
     for label, found in enumerate(of_library):
         for held_out, text in found[:count]:
             splits[held_out].append((text, label))
-    return [[split[k] for k in rng.permutation(len(split))] for split in splits]
+    shuffled = [zip(*(split[k] for k in rng.permutation(len(split))), strict=True) for split in splits]
+    train, test = ((np.array(texts, object), np.array(labels)) for texts, labels in shuffled)
+    return train, test, list(libraries)
 
 
 def _source_files(library):

@@ -1,10 +1,9 @@
 """What `data.load` returns: a training and a test split, with a summary that says what they are."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
+from sklearn.model_selection import train_test_split
 
 from dlkit.validation import check_class_names, check_labels, check_texts
 
@@ -28,13 +27,13 @@ class Dataset:
         description: String, a sentence on what the data shows and who made it, default "".
 
     Raises:
-        ValueError: If there are class names, and they are not two or more different strings, or a split has labels that
-            are not integers from 0 to the number of classes less one, or not one label for each image or text.
+        ValueError: If there are class names, and they are not two or more different strings, or a split has not one
+            label for each image or text, an integer from 0 to the number of classes less one.
     """
 
     name: str
-    train: tuple[np.ndarray, np.ndarray] | str = field(repr=False)
-    test: tuple[np.ndarray, np.ndarray] | str = field(repr=False)
+    train: tuple[np.ndarray, np.ndarray] | str
+    test: tuple[np.ndarray, np.ndarray] | str
     class_names: list[str]
     is_real: bool
     source: str
@@ -67,3 +66,9 @@ class Dataset:
             return f"{counts} months, {first[0]} to {first[-1]} and {self.test[0][0]} to {self.test[0][-1]}"
         place = "" if isinstance(first, np.ndarray) else ", decoded from disk as needed"
         return f"{counts} images of {' x '.join(map(str, first.shape[1:]))}, {first.dtype}{place}"
+
+
+def hold_out(examples, labels, test_size):
+    """((examples, labels), (examples, labels)): splits at random, with the same fractions of the classes in both."""
+    splits = train_test_split(examples, labels, test_size=test_size, stratify=labels, random_state=0)
+    return (splits[0], splits[2]), (splits[1], splits[3])

@@ -1,7 +1,5 @@
 """Downloads by Keras: verified before they get their names, given up when a server stalls, with advice that fits."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import hashlib
@@ -17,12 +15,6 @@ from dlkit.data.dataset import DataError
 from dlkit.runtime import network
 
 TIMEOUT = 10  # seconds without a byte after which a server is given up
-_FIXES = {  # for a file that is not to blame
-    **dict.fromkeys((errno.EACCES, errno.EPERM), "Make the file readable"),
-    **dict.fromkeys((errno.ENOMEM, errno.EMFILE, errno.ENFILE), "Close other programs or notebooks"),
-    errno.ENOENT: "Put it next to the other files of this data set, or remove them too",
-    errno.ENOSPC: "Make room on the disk",
-}
 
 
 @dataclass(frozen=True)
@@ -34,23 +26,10 @@ class Download:
     urls: tuple[str, ...]
 
 
-@contextlib.contextmanager
-def reading(path):
-    """Turns whatever goes wrong while a file is read into a `DataError` with advice that fits the cause."""
-    try:
-        yield
-    except DataError:
-        raise
-    except Exception as error:  # zipfile, NumPy and Keras raise many kinds for a damaged file
-        cause = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
-        fix = _FIXES.get(cause, "Delete it and fetch it again")
-        raise DataError(f"{path} could not be read: {str(error).rstrip('.')}. {fix}.") from error
-
-
 def verify(path, checksum):
     """Compares a file with its published checksum, a SHA-256 or MD5. Raises a `DataError` if they differ."""
     algorithm = "sha256" if len(checksum) == 64 else "md5"
-    with reading(path), open(path, "rb") as file:
+    with open(path, "rb") as file:
         found = hashlib.file_digest(file, algorithm).hexdigest()
     if found != checksum:
         raise DataError(
@@ -68,7 +47,7 @@ def new_file(target):
             yield Path(folder, target.name)
             os.replace(Path(folder, target.name), target)
     except OSError as error:
-        fix = _FIXES[errno.ENOSPC] if error.errno == errno.ENOSPC else "Make the folder writable"
+        fix = "Make room on the disk" if error.errno == errno.ENOSPC else "Make the folder writable"
         raise DataError(
             f"{target} could not be written: {error}. {fix}, or put the file into the folder that DLKIT_DATA names."
         ) from error
@@ -79,10 +58,11 @@ def fetch(download, folder):
 
     A file that is already there is only verified. Raises a `DataError` that says what each source answered.
     """
-    target, failures = Path(folder) / download.filename, {}
+    target = Path(folder) / download.filename
     if target.exists():
         verify(target, download.sha256)
         return target
+    answers, steps = [], {}  # a dictionary, to give each advice once
     with new_file(target) as part:
         import keras
 
@@ -93,9 +73,13 @@ def fetch(download, folder):
                         part.name, url, file_hash=download.sha256, cache_dir=part.parent, cache_subdir=""
                     )
                 return target
-            except Exception as error:  # Keras raises a bare Exception when a download fails
-                failures[url] = error
-        raise _failure(download.filename, failures)
+            except Exception as error:  # Keras raises a bare Exception in the place of what urllib raised
+                cause = error.__context__ if isinstance(error.__context__, urllib.error.URLError) else error
+                answers.append(f"  {url}: {network.describe_error(cause)}")
+                steps[network.suggest_fix(cause, url) or "try again later"] = None
+        steps["or download it by hand into data/ or the folder that DLKIT_DATA names"] = None
+        lines = [f"{download.filename} could not be fetched:", *answers, *(f"→ {step}" for step in steps)]
+        raise DataError("\n".join(lines))
 
 
 @contextlib.contextmanager
@@ -111,15 +95,3 @@ def connection():
         yield
     finally:
         socket.setdefaulttimeout(timeout)
-
-
-def _failure(name, failures):
-    """A `DataError` with what each URL answered, {url: exception}, and one step for each cause."""
-    lines, steps = [f"{name} could not be fetched:"], {}
-    for url, error in failures.items():
-        if isinstance(error.__context__, urllib.error.URLError):  # what Keras turned into a bare Exception
-            error = error.__context__
-        lines.append(f"  {url}: {network.describe_error(error)}")
-        steps[network.suggest_fix(error, url) or "try again later"] = None
-    steps = [*steps, "or download it by hand into data/ or the folder that DLKIT_DATA names"]
-    return DataError("\n".join([*lines, *(f"→ {step}" for step in steps)]))

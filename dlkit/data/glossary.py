@@ -1,7 +1,5 @@
 """The curriculum's terms in English and Chinese: `data.glossary()` lists all, `data.glossary("atten")` finds some."""
 
-from __future__ import annotations
-
 import csv
 from importlib import resources
 

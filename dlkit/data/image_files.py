@@ -1,7 +1,6 @@
 """Image files as people have them: decoded to RGB, at once or when needed, with every unreadable file named."""
 
-from __future__ import annotations
-
+import contextlib
 import errno
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -16,27 +15,21 @@ from dlkit.validation import check_integer
 
 MAX_IN_MEMORY = 2_000_000_000  # bytes of decoded images; more of them stay on the disk
 NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # too many open files, no memory
-CHUNK = 8  # files that one task decodes, since a task for each would cost more than decoding a small file
 
 
 class LazyImages:
     """Images that are decoded from their files each time they are indexed, for those that do not fit into memory.
 
     `images[start:stop]` and `images[indices]` return uint8 arrays of shape (count, height, width, 3), `images[index]`
-    one image. Go through them in parts of some hundred.
+    one image. Go through them in parts of some hundred. `shape`, `dtype` and `ndim` are those of the complete array.
 
     Args:
         files: List of paths.
         image_size: Tuple (height, width) that each image is resized to.
-
-    Attributes:
-        shape: Tuple (count, height, width, 3).
-        dtype: NumPy's uint8.
-        ndim: Integer, 4.
     """
 
     def __init__(self, files, image_size):
-        self._files = np.array([Path(file) for file in files], object)
+        self._files = np.array(files, object)
         self.shape = (len(files), *image_size, 3)
         self.dtype = np.dtype("uint8")
         self.ndim = 4
@@ -46,35 +39,27 @@ class LazyImages:
 
     def __getitem__(self, index):
         files = self._files[index]
-        if isinstance(files, Path):
+        if not isinstance(files, np.ndarray):
             return self[[index]][0]
         images = np.empty((len(files), *self.shape[1:]), "uint8")
-        for file, result in zip(files, _decode_all(files, self.shape[1:3], images), strict=True):
-            if isinstance(result, str):
-                raise DataError(f"{file} could be decoded when the folder was read, but not any more: {result}.")
+        _, _, broken = _decode_all(files, self.shape[1:3], images, hide_progress=True)
+        for k, reason in broken.items():
+            raise DataError(f"{files[k]} could be decoded when the folder was read, but not any more: {reason}.")
         return images
 
     def __array__(self, dtype=None, copy=None):
-        raise TypeError(f"Expected images in memory. Received: {self}. Take a part of them: `images[start:stop]`.")
-
-    def __repr__(self):
-        return f"LazyImages of shape {self.shape}, decoded from disk as needed"
+        raise TypeError(
+            f"Expected images in memory. Received: LazyImages of shape {self.shape}, which are decoded from disk as "
+            "needed. Take a part of them: `images[start:stop]`."
+        )
 
     def take(self, indices, axis=0):
-        """Selects images without decoding them.
-
-        Args:
-            indices: Integer array of shape (count,).
-            axis: Integer, 0, so that the same call selects from an array.
-
-        Returns:
-            `LazyImages` of shape (count, height, width, 3).
-        """
+        """Selects images by an integer array without decoding them; `axis` is 0, as in the same call for an array."""
         return LazyImages(self._files.take(indices, axis), self.shape[1:3])
 
 
 def check_image_size(image_size):
-    """Returns a size that images are resized to: (height, width), or None. Raises a ValueError if it is neither."""
+    """Returns (height, width) or None. Raises a ValueError if it is neither."""
     if image_size is None:
         return None
     if np.shape(image_size) != (2,):
@@ -90,8 +75,7 @@ def read_images(files, *, image_size=None, on_error="raise", in_memory=True):
 
     Args:
         files: List of paths.
-        image_size: Tuple (height, width) to resize to, whatever the proportions. None, the default, expects that all
-            images have the same size.
+        image_size: Tuple (height, width) to resize to. None, the default, expects images of one size.
         on_error: String, "raise" (the default), or "skip" to leave unreadable files out and print them.
         in_memory: Boolean, default True. False decodes each file once, to see whether it is readable, and again when
             its image is needed. None chooses by `MAX_IN_MEMORY`.
@@ -108,59 +92,58 @@ def read_images(files, *, image_size=None, on_error="raise", in_memory=True):
     if on_error not in ("raise", "skip"):
         raise ValueError(f'Expected on_error "raise" or "skip". Received: {on_error!r}.')
     files, image_size = [Path(file) for file in files], check_image_size(image_size)
-    size = image_size
-    if size is None:  # that of the first readable image
-        attempts = (_try_to_decode(file, None) for file in files)
-        size = next((attempt[0].shape[:2] for attempt in attempts if not isinstance(attempt, str)), (1, 1))
+    size = image_size or _first_size(files)
     if in_memory is None:
         in_memory = len(files) * size[0] * size[1] * 3 <= MAX_IN_MEMORY
     images = np.empty((len(files), *size, 3), "uint8") if in_memory else None
-    with tqdm(desc="reading images", total=len(files), delay=1, disable=None) as progress:
-        results = _decode_all(files, image_size, images, progress.update)
-    indices = np.array([k for k, result in enumerate(results) if not isinstance(result, str)], "int64")
-    _report_broken(files, results, on_error if len(indices) else "raise")
-    if len(sizes := {results[k][0] for k in indices}) > 1:
+    sizes, peaks, broken = _decode_all(files, image_size, images)
+    indices = np.array(sorted(sizes), "int64")
+    _report_broken(files, broken, on_error if sizes else "raise")
+    if len(different := set(sizes.values())) > 1:
         raise DataError(
-            f"Expected images of one size. Received {len(sizes)} sizes, such as {sorted(sizes)[:3]} (height, width). "
-            "Pass image_size=(height, width) to resize them (on the command line: --image-size N)."
+            f"Expected images of one size. Received {len(different)} sizes, such as {sorted(different)[:3]} (height, "
+            "width). Pass image_size=(height, width) to resize them (on the command line: --image-size N)."
         )
-    _check_brightness(files, results)
+    _check_brightness(files, peaks)
     if not in_memory:
         return LazyImages([files[k] for k in indices], size), indices
-    return (images if len(indices) == len(files) else images[indices]), indices
+    return (images[indices] if broken else images), indices
 
 
-def _decode_all(files, image_size, images=None, advance=lambda count: None):
-    """For each file ((height, width), brightest 16-bit value or None), or a string that says why it is unreadable.
+def _first_size(files):
+    """The (height, width) of the first readable image."""
+    for file in files:
+        with contextlib.suppress(Exception):  # which comes again when all files are decoded
+            return _decode(file, None)[0].shape[:2]
+    return 1, 1
 
-    The pixels go into the rows of the array `images`, if there is one, as far as they have its size.
+
+def _decode_all(files, image_size, images, *, hide_progress=None):
+    """Decodes files into the rows of an array, if there is one, as far as they have the size of its images.
+
+    Returns three dictionaries, whose keys are positions in `files`: the sizes (height, width), the brightest values of
+    files with 16 bits, and the reasons why the others are unreadable.
     """
+    sizes, peaks, broken = {}, {}, {}
 
-    def decode(start):
-        results = [_try_to_decode(file, image_size) for file in files[start : start + CHUNK]]
-        for k, result in enumerate(results):
-            if not isinstance(result, str):
-                pixels, peak = result
-                if images is not None and pixels.shape == images.shape[1:]:
-                    images[start + k] = pixels
-                results[k] = (pixels.shape[:2], peak)
-        return results
+    def decode(k):
+        try:
+            pixels, peak = _decode(files[k], image_size)
+        except Exception as error:  # a damaged image can make a decoder raise almost anything
+            if isinstance(error, MemoryError) or getattr(error, "errno", None) in NO_ROOM:
+                raise  # says nothing about the file
+            broken[k] = str(error) or type(error).__name__
+            return
+        sizes[k] = pixels.shape[:2]
+        if peak is not None:
+            peaks[k] = peak
+        if images is not None and pixels.shape == images.shape[1:]:
+            images[k] = pixels
 
-    found = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for results in pool.map(decode, range(0, len(files), CHUNK)):
-            found += results
-            advance(len(results))
-    return found
-
-
-def _try_to_decode(file, image_size):
-    try:
-        return _decode(file, image_size)
-    except Exception as error:  # a damaged image can make a decoder raise almost anything
-        if isinstance(error, MemoryError) or getattr(error, "errno", None) in NO_ROOM:
-            raise  # says nothing about the file
-        return str(error) or type(error).__name__
+        # The list collects nothing but None, and raises the first exception.
+        list(tqdm(pool.map(decode, range(len(files))), "reading images", len(files), delay=1, disable=hide_progress))
+    return sizes, peaks, broken
 
 
 def _decode(file, image_size):
@@ -190,17 +173,16 @@ def _decode(file, image_size):
         return np.asarray(image), peak
 
 
-def _report_broken(files, results, on_error):
-    found = zip(files, results, strict=True)
-    broken = sorted(f"  {printable(file)}: {result}" for file, result in found if isinstance(result, str))
+def _report_broken(files, broken, on_error):
+    if not broken:
+        return
     message = f"{len(broken)} of {len(files)} files could not be decoded as images"
-    if broken and on_error == "raise":
-        raise DataError(
-            f"{message}. Repair or remove them, "
-            'or leave them out with on_error="skip" (on the command line: --skip-broken):\n' + "\n".join(broken)
-        )
-    if broken:
-        print(f"{message} and were skipped:", *broken, sep="\n")
+    lines = sorted(f"  {printable(files[k])}: {reason}" for k, reason in broken.items())
+    if on_error == "skip":
+        print(f"{message} and were skipped:", *lines, sep="\n")
+        return
+    advice = 'Repair or remove them, or leave them out with on_error="skip" (on the command line: --skip-broken):'
+    raise DataError("\n".join([f"{message}. {advice}", *lines]))
 
 
 def printable(path):
@@ -208,13 +190,10 @@ def printable(path):
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _check_brightness(files, results):
+def _check_brightness(files, peaks):
     """Raises a DataError if the 16-bit images of a folder use so little of the range that 8 bits leave them black."""
-    peaks = {}
-    for file, result in zip(files, results, strict=True):
-        if not isinstance(result, str) and result[1] is not None:
-            peaks.setdefault(file.parent, []).append(result[1])
-    for folder, values in peaks.items():
+    for folder in {files[k].parent for k in peaks}:
+        values = [peak for k, peak in peaks.items() if files[k].parent == folder]
         if max(values) < 2**14:  # 8 to 14 bits stored as 16
             raise DataError(
                 f"{printable(folder)}: {len(values)} files with 16 bits have no pixel above {max(values)} of 65535, so "

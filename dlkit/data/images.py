@@ -1,16 +1,13 @@
 """Image data sets: scikit-learn's digits, MNIST, CIFAR-10, and their stand-ins."""
 
-from __future__ import annotations
-
 import gzip
 from dataclasses import replace
 
 import numpy as np
 from sklearn import datasets
-from sklearn.model_selection import train_test_split
 
 from dlkit.data import download, locations, synthetic
-from dlkit.data.dataset import Dataset
+from dlkit.data.dataset import DataError, Dataset, hold_out
 from dlkit.data.download import Download
 
 DIGITS = [str(digit) for digit in range(10)]
@@ -35,7 +32,6 @@ MNIST_MD5 = {  # of the files on the publisher's page
     "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
     "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
 }
-SPLITS = ("x_train", "y_train", "x_test", "y_test")  # the arrays of an npz file, with the names that Keras uses
 
 
 def read_digits():
@@ -43,15 +39,15 @@ def read_digits():
     bunch = datasets.load_digits()
     images = np.round(bunch.images * (255 / 16)).astype("uint8")
     description = "Handwritten digits of 13 people (Alpaydin and Kaynak 1998), gray levels 0-16 scaled to 0-255."
-    return Dataset("digits", *_hold_out(images, bunch.target, 450), DIGITS, True, "scikit-learn", description)
+    return Dataset("digits", *hold_out(images, bunch.target, 450), DIGITS, True, "scikit-learn", description)
 
 
 def read_digits28():
     """The stand-in for MNIST: scikit-learn's digits, enlarged to 28 x 28 pixels and shifted."""
     digits = read_digits()
-    train, test = synthetic.digits28(*digits.train, 8_000), synthetic.digits28(*digits.test, 2_000)
+    splits = synthetic.digits28(*digits.train, 8_000), synthetic.digits28(*digits.test, 2_000)
     description = "Stand-in for MNIST: scikit-learn's 8 x 8 digits enlarged and moved; no digit is in both splits."
-    return Dataset("digits28", train, test, DIGITS, False, "scikit-learn", description)
+    return Dataset("digits28", *splits, DIGITS, False, "scikit-learn", description)
 
 
 def read_mnist(path, where):
@@ -60,13 +56,18 @@ def read_mnist(path, where):
     if path.suffix == ".npz":
         download.verify(path, MNIST.sha256)
         with np.load(path) as arrays:
-            x_train, y_train, x_test, y_test = (arrays[name] for name in SPLITS)
-        return Dataset("mnist", (x_train, y_train), (x_test, y_test), DIGITS, True, where, description)
-    test = _read_idx_files(path.parent, "t10k")
-    if (path.parent / "train-images-idx3-ubyte.gz").exists():
-        return Dataset("mnist", _read_idx_files(path.parent, "train"), test, DIGITS, True, where, description)
-    description += " Only the 10,000 of the original test set were found; a fifth of them is held out here."
-    return Dataset("mnist", *_hold_out(*test, 0.2), DIGITS, True, where, description)
+            splits = _splits_of(arrays)
+    elif (path.parent / "train-images-idx3-ubyte.gz").exists():
+        splits = _read_idx_files(path.parent, "train"), _read_idx_files(path.parent, "t10k")
+    else:
+        splits = hold_out(*_read_idx_files(path.parent, "t10k"), 0.2)
+        description += " Only the 10,000 of the original test set were found; a fifth of them is held out here."
+    return Dataset("mnist", *splits, DIGITS, True, where, description)
+
+
+def _splits_of(arrays):
+    """((images, labels), (images, labels)) from an npz file, whose arrays have the names that Keras uses."""
+    return tuple((arrays[f"x_{split}"], arrays[f"y_{split}"]) for split in ("train", "test"))
 
 
 def _read_idx_files(folder, split):
@@ -79,12 +80,6 @@ def _read_idx_files(folder, split):
     return arrays
 
 
-def _hold_out(images, labels, test_size):
-    """((images, labels), (images, labels)): splits at random, with the same fractions of the classes in both."""
-    splits = train_test_split(images, labels, test_size=test_size, stratify=labels, random_state=0)
-    return (splits[0], splits[2]), (splits[1], splits[3])
-
-
 def read_cifar10(path, where):
     """CIFAR-10 from cifar10.npz, or from the published archive, which Keras unpacks into its cache."""
     description = "Small photographs of ten kinds of things (Krizhevsky 2009)."
@@ -93,14 +88,18 @@ def read_cifar10(path, where):
         splits = _load_cifar10_by_keras(path.resolve().as_uri())
         return Dataset("cifar10", *splits, CIFAR10_CLASSES, True, where, description)
     description += f" Plain arrays from {path.name}, which is not a file of the publisher."
-    with download.reading(path), np.load(path, allow_pickle=False) as arrays:
-        x_train, y_train, x_test, y_test = (arrays[name] for name in SPLITS)
-        for images in (x_train, x_test):
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            splits, class_names = _splits_of(arrays), arrays["class_names"].tolist()
+        for images, _ in splits:
             if images.shape[1:] != (32, 32, 3) or images.dtype != np.uint8 or len(images) == 0:
                 received = f"{images.dtype} {images.shape}"
                 raise ValueError(f"Expected uint8 images (count, 32, 32, 3). Received: {received}.")
-        class_names = arrays["class_names"].tolist()
-        return Dataset("cifar10", (x_train, y_train), (x_test, y_test), class_names, True, where, description)
+        return Dataset("cifar10", *splits, class_names, True, where, description)
+    except (OSError, MemoryError):  # which say themselves what is wrong, and the content is not to blame
+        raise
+    except Exception as error:  # NumPy and zipfile raise many kinds for a damaged file
+        raise DataError(f"{path} could not be read: {str(error).rstrip('.')}. Delete it and fetch it again.") from error
 
 
 def fetch_cifar10():
@@ -110,8 +109,9 @@ def fetch_cifar10():
         read_cifar10(target, "data/")
         return target
     with download.new_file(target) as part:
-        train, test = _load_cifar10_by_keras(*CIFAR10.urls)
-        np.savez(part, **dict(zip(SPLITS, (*train, *test), strict=True)), class_names=CIFAR10_CLASSES)
+        (x_train, y_train), (x_test, y_test) = _load_cifar10_by_keras(*CIFAR10.urls)
+        arrays = {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
+        np.savez(part, **arrays, class_names=CIFAR10_CLASSES)
     return target
 
 
@@ -123,14 +123,13 @@ def _load_cifar10_by_keras(*urls):
     """
     import keras
 
-    archive = download.fetch(replace(CIFAR10, urls=urls), locations.keras_datasets())
+    download.fetch(replace(CIFAR10, urls=urls), locations.keras_datasets())
     keras.config.set_image_data_format("channels_last")  # whatever keras.json says
-    with download.reading(archive):
-        return keras.datasets.cifar10.load_data()
+    return keras.datasets.cifar10.load_data()
 
 
 def read_shapes10():
     """The stand-in for CIFAR-10: generated images of colored shapes."""
-    train, test = synthetic.shapes10(12_000, seed=0), synthetic.shapes10(3_000, seed=1)
+    splits = synthetic.shapes10(12_000, seed=0), synthetic.shapes10(3_000, seed=1)
     description = "Ten kinds of shapes in random colors over cluttered backgrounds, drawn by dlkit: no photographs."
-    return Dataset("shapes10", train, test, list(synthetic.SHAPES), False, "dlkit (generated)", description)
+    return Dataset("shapes10", *splits, list(synthetic.SHAPES), False, "dlkit (generated)", description)

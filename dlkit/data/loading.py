@@ -1,7 +1,5 @@
 """Loads the data sets of the registry: found on disk, else downloaded, else replaced by another one, with a message."""
 
-from __future__ import annotations
-
 from dlkit import runtime
 from dlkit.data import download, locations
 from dlkit.data.dataset import DataError
@@ -14,8 +12,8 @@ from dlkit.runtime.network import is_offline
 def load(name, *, real=False):
     """Loads a data set by name: found on disk, else downloaded, else another data set in its place.
 
-    Another data set is announced in a line of output, and the one returned has the name of what it is:
-    `load("cifar10").name` is "shapes10" where there is no CIFAR-10.
+    Another data set is announced in a line of output, and has its own name: `load("cifar10").name` is "shapes10" where
+    there is no CIFAR-10.
 
     Args:
         name: String, one of `data.NAMES`, such as "digits", "cifar10" (images), "reviews" (texts) or "sunspots".
@@ -26,8 +24,7 @@ def load(name, *, real=False):
         A `Dataset`. Images are uint8, 0 to 255; texts are Python strings, in arrays of dtype object.
 
     Raises:
-        DataError: If the data found is damaged; or if neither the data set nor an accepted replacement is available.
-            The message says how to get it.
+        DataError: If the data found is damaged, or neither the data set nor an accepted replacement is available.
         ValueError: If the name is unknown.
 
     Example:
@@ -37,36 +34,33 @@ def load(name, *, real=False):
     source = _source(name)
     if (dataset := _load_exactly(name)) is not None:
         return dataset
+    needs = f"set DLKIT_DATA to a folder that holds {source.needs}"
     if found := locations.find(source.not_read):
-        print(f"Found {found[1].name}, which is not read. {source.needs[0].upper()}{source.needs[1:]}.")
+        print(f"Found {found[1].name}, which is not read. S{needs[1:]}.")
     for fallback in source.fallback:
-        replacement = REGISTRY[fallback]
-        if real and not replacement.is_real:
+        if real and REGISTRY[fallback].origin:  # a stand-in
             continue
         try:
             dataset = _load_exactly(fallback)
-        except DataError as error:  # nobody asked for this data set, so a damaged one is no reason to stop
+        except (DataError, OSError) as error:  # nobody asked for this data set, so a damaged one is no reason to stop
             print(error)
         if dataset is not None:
-            kind = "" if replacement.is_real else "a stand-in, "
-            print(f"No {name} found and none downloaded: using {kind}{fallback}, {replacement.summary}.")
+            kind = "" if dataset.is_real else "a stand-in, "
+            print(f"No {name} found and none downloaded: using {kind}{fallback}. {dataset.description}")
             return dataset
-    steps = [f"with a network run `{runtime.dlkit_command('data', 'fetch', name)}`"] if _downloadable(name) else []
-    steps = ", or ".join([*steps, source.needs])
-    raise DataError(f"The real {name} was not found and could not be downloaded. {steps[0].upper()}{steps[1:]}.")
+    if name in fetchable():
+        needs = f"with a network run `{runtime.dlkit_command('data', 'fetch', name)}`, or {needs}"
+    raise DataError(f"The real {name} was not found and could not be downloaded. {needs[0].upper()}{needs[1:]}.")
 
 
 def locate(name):
-    """Returns where a data set would be loaded from, without reading or downloading it.
+    """Finds out where a data set would be loaded from, without reading or downloading it.
 
     Args:
         name: String, one of `data.NAMES`.
 
     Returns:
-        String such as "DLKIT_DATA: cifar10", or None if it is not on this machine.
-
-    Raises:
-        ValueError: If the name is unknown.
+        String such as "DLKIT_DATA: cifar10.npz", or None if it is not on this machine.
     """
     source = _source(name)
     if source.origin:
@@ -76,9 +70,7 @@ def locate(name):
 
 
 def fetch(name):
-    """Downloads the file of a data set, or else of its first real fallback, and verifies it. Returns its path."""
-    if name not in fetchable():
-        raise ValueError(f"Expected a data set that can be downloaded: {', '.join(fetchable())}. Received: {name!r}.")
+    """Downloads the file of one of the `fetchable` data sets, and verifies it. Returns its path."""
     if is_offline():
         fix = shell.unset_variable_command("DLKIT_OFFLINE")
         raise DataError(f"{name} is not downloaded, because DLKIT_OFFLINE is set. To allow downloads: {fix}")
@@ -86,7 +78,7 @@ def fetch(name):
 
 
 def fetchable():
-    """Names of the data sets that `fetch` accepts, as a list."""
+    """Names of the data sets that can be downloaded themselves, or a real one in their place, as a list."""
     return [name for name in REGISTRY if _downloadable(name)]
 
 
@@ -117,6 +109,5 @@ def _download(source):
 
 
 def _downloadable(name):
-    """The data set to download under this name: itself, else its first real fallback that can be; else None."""
-    candidates = (name, *(fallback for fallback in REGISTRY[name].fallback if REGISTRY[fallback].is_real))
-    return next((candidate for candidate in candidates if REGISTRY[candidate].download), None)
+    """The data set to download under this name: itself, else its first fallback that can be; else None."""
+    return next((other for other in (name, *REGISTRY[name].fallback) if REGISTRY[other].download), None)

@@ -3,8 +3,6 @@
 The search goes through the folder that `DLKIT_DATA` names, the project's `data/` and Keras's cache, in this order.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

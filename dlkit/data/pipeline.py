@@ -1,7 +1,5 @@
 """From images to batches, with the steps in the correct order: cache, shuffle, batch, augment, resize, prefetch."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from dlkit.data.augmentation import as_function
@@ -10,16 +8,7 @@ from dlkit.validation import check_finite, check_images, check_integer, check_la
 
 
 def pipeline(
-    images,
-    labels,
-    *,
-    batch_size,
-    training=False,
-    augment=None,
-    image_size=None,
-    seed=0,
-    first_epoch=None,
-    shard=(0, 1),
+    images, labels, *, batch_size, training=False, augment=None, image_size=None, seed=0, first_epoch=None, shard=(0, 1)
 ):
     """Builds a `tf.data.Dataset` of batches (images, labels).
 
@@ -29,18 +18,16 @@ def pipeline(
     so that the next batch is made while the model works on this one. Lesson 10 shows what each wrong order does.
 
     Args:
-        images: Array of shape (count, ...) of any real dtype, or the `LazyImages` of a large folder. uint8 pixels stay
-            uint8, since models scale them themselves.
+        images: Array of shape (count, ...) of any real dtype, which stays as it is, or the `LazyImages` of a folder.
         labels: Array of shape (count, ...): the labels of the images, or any other numbers as targets.
         batch_size: Integer, images in a batch. The last batch of an epoch may be smaller.
         training: Boolean, default False. True shuffles in every epoch and augments; False keeps the order and leaves
             the images unchanged.
-        augment: One of Keras's augmentation layers, such as `keras.layers.RandomRotation`, or a list of them; or a
-            function (images, seed) -> images that changes a batch, such as `random_crop_and_flip`, where the seed has
-            shape (2,) and is different for every batch. None, the default, changes nothing. Training only.
-        image_size: Tuple (height, width) that images of shape (height, width[, channels]) are resized to (bilinear), in
-            training and evaluation alike; they become float32, 0 to 255 as before. None, the default, leaves them as
-            they are, for models that resize.
+        augment: Augmentation layer of Keras, such as `keras.layers.RandomRotation`, a list of them, or a function
+            (images, seed) -> images that changes a batch, such as `random_crop_and_flip`, where the seed has shape (2,)
+            and is different for every batch. None, the default, changes nothing. Training only.
+        image_size: Tuple (height, width) that images of shape (height, width[, channels]) are resized to (bilinear),
+            also in evaluation; they become float32, 0 to 255 as before. None, the default, is for models that resize.
         seed: Integer, default 0. The same seed gives the same batches.
         first_epoch: Integer or None. With None, the default, one pass over the dataset is one epoch. An integer gives
             an endless dataset that begins with that epoch, for a training that resumes after a stop: the batches of an
@@ -52,8 +39,7 @@ def pipeline(
         A `tf.data.Dataset` of (images, labels), of shapes (batch, ...) and (batch, ...).
 
     Raises:
-        ValueError: If images and labels differ in number, there are none, one is NaN or infinite, or another argument
-            is not of the described form.
+        ValueError: If images and labels differ in number, there are none, or one is NaN or infinite.
 
     Example:
         >>> import numpy as np
@@ -64,7 +50,8 @@ def pipeline(
     image_size, augment = check_image_size(image_size), as_function(augment)
     images, labels = _check_examples(images, labels, are_images=image_size is not None)
     batch_size, seed = check_integer("batch_size", batch_size), check_seed(seed)
-    worker, workers = _check_shard(shard, batch_size)
+    workers = check_integer("the count in shard", shard[1], at_most=batch_size)
+    worker = check_integer("the index in shard", shard[0], at_least=0, at_most=workers - 1)
     import tensorflow as tf  # late, so that reading data does not wait for TensorFlow
 
     decode = isinstance(images, LazyImages)
@@ -85,22 +72,19 @@ def pipeline(
 
     def one_epoch(epoch):
         order = tf.random.experimental.stateless_shuffle(tf.range(len(labels)), seed=[seed, epoch])
-        batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size).enumerate()
-        return batches.map(
-            lambda step, rows: batch(rows[worker::workers], [epoch, step * workers + worker]),
-            num_parallel_calls=tf.data.AUTOTUNE,
-        )
+        steps = tf.data.Dataset.from_tensor_slices(order).batch(batch_size).enumerate()
+        return steps.map(lambda step, rows: (rows[worker::workers], tf.stack([epoch, step * workers + worker])))
 
     if not training:
-        batches = tf.data.Dataset.range(len(labels)).batch(batch_size).map(batch, num_parallel_calls=tf.data.AUTOTUNE)
+        rows = tf.data.Dataset.range(len(labels)).batch(batch_size)
     elif first_epoch is None:
         random_numbers = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
         steps = tf.data.experimental.assert_cardinality(-(-len(labels) // batch_size))
-        batches = random_numbers.take(1).flat_map(one_epoch).apply(steps)  # another epoch in each pass
+        rows = random_numbers.take(1).flat_map(one_epoch).apply(steps)  # another epoch in each pass
     else:
         first_epoch = check_integer("first_epoch", first_epoch, at_least=0)
-        batches = tf.data.Dataset.range(first_epoch, 1 << 40).flat_map(one_epoch)
-    return batches.prefetch(tf.data.AUTOTUNE)
+        rows = tf.data.Dataset.range(first_epoch, 1 << 40).flat_map(one_epoch)
+    return rows.map(batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
 
 def _check_examples(images, labels, *, are_images):
@@ -111,10 +95,3 @@ def _check_examples(images, labels, *, are_images):
     if labels.dtype.kind not in "buif":
         check_labels(labels)  # says what to do about names
     return images, check_finite("labels", labels)
-
-
-def _check_shard(shard, batch_size):
-    if len(shard) != 2:
-        raise ValueError(f"Expected shard to be (index, count). Received: {shard!r}.")
-    workers = check_integer("the count in shard", shard[1], at_most=batch_size)
-    return check_integer("the index in shard", shard[0], at_least=0, at_most=workers - 1), workers

@@ -6,8 +6,6 @@ there are weak regularities too (most shapes are lighter than their background a
 therefore better than chance, an MLP better than that, and a convolutional network best.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from PIL import Image
 

@@ -1,14 +1,11 @@
 """Texts and a time series: movie reviews to classify, prose for language models, and monthly sunspot numbers."""
 
-from __future__ import annotations
-
 from importlib import resources
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
 from dlkit.data import builtin_texts, download, locations
-from dlkit.data.dataset import DataError, Dataset
+from dlkit.data.dataset import DataError, Dataset, hold_out
 from dlkit.data.download import Download
 from dlkit.runtime.network import is_offline
 
@@ -34,8 +31,7 @@ def read_rt_polarity(path, where):
     """Single sentences of movie reviews, positive or negative; a fifth of them is held out."""
     folder, label_of = path.parent, {}  # of equal sentences only the first is used, so that none is in both splits
     for label, name in enumerate(("rt-polarity.neg", "rt-polarity.pos")):
-        with download.reading(folder / name):
-            lines = (folder / name).read_text(encoding="latin-1").split("\n")  # splitlines would also cut at \x85
+        lines = (folder / name).read_text(encoding="latin-1").split("\n")  # splitlines would also cut at \x85
         for sentence in filter(None, map(str.strip, lines)):
             label_of.setdefault(sentence, label)
         if (count := list(label_of.values()).count(label)) < 10:
@@ -43,13 +39,11 @@ def read_rt_polarity(path, where):
                 f"{folder / name}: expected a sentence in each line, ten or more that are not in the other file. "
                 f"Received: {count}. Delete it and fetch it again."
             )
-    texts, labels = np.array(list(label_of), object), np.array(list(label_of.values()), "int64")
-    splits = train_test_split(texts, labels, test_size=0.2, stratify=labels, random_state=0)
-    train, test = (splits[0], splits[2]), (splits[1], splits[3])
+    splits = hold_out(np.array(list(label_of), object), np.array(list(label_of.values())), 0.2)
     description = (
         "Sentences of movie reviews, judged by their stars (Pang and Lee 2005); a fifth of them is held out here."
     )
-    return Dataset("reviews", train, test, ["negative", "positive"], True, where, description)
+    return Dataset("reviews", *splits, ["negative", "positive"], True, where, description)
 
 
 def read_imdb(path, where):
@@ -70,11 +64,10 @@ def read_imdb(path, where):
 def fetch_imdb(folder=None):
     """Puts verified files of IMDB into Keras's cache: copies from a folder, or downloads. Returns the larger one."""
     sources = ([f"{folder.resolve().as_uri()}/"] if folder else []) + ([] if is_offline() else [IMDB_URL])
-    paths = []
     for name, checksum in IMDB_FILES.items():
         file = Download(name, checksum, tuple(source + name for source in sources))
-        paths.append(download.fetch(file, locations.keras_datasets()))
-    return paths[0]
+        download.fetch(file, locations.keras_datasets())
+    return locations.keras_datasets() / "imdb.npz"
 
 
 def read_docstrings():

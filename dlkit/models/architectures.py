@@ -1,10 +1,7 @@
 """Convolutional networks that made history in image recognition, at CIFAR-10 size: LeNet-5, AlexNet, VGG, ResNet.
 
-Each builder follows its paper, and its docstring names what was changed for images of 32 x 32 pixels. As everywhere in
-`dlkit.models`, the models take raw pixels, return logits, and are uncompiled.
+Each builder follows its paper, and its docstring names what was changed for images of 32 x 32 pixels.
 """
-
-from __future__ import annotations
 
 import keras
 from keras import layers
@@ -13,24 +10,19 @@ from dlkit.models.common import check_input_shape, check_integers, logits_layer
 from dlkit.models.vision import residual_block
 from dlkit.validation import check_integer
 
-VGG_STAGES = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 
-
-def build_lenet5(input_shape, num_classes, *, name="lenet5"):
-    """LeNet-5: two 5x5 convolutions with tanh, two average-pooling layers, three dense layers.
+def build_lenet5(input_shape, num_classes):
+    """LeNet-5: two 5x5 convolutions with tanh, two average-pooling layers, three dense layers. By hand in lesson 12.
 
     As is usual today, the second convolution is connected to all six channels (in the paper, each output channel is
-    connected to some of them), the pooling layers have no weights, and the last layer is dense. Lesson 12 builds the
-    same network step by step.
+    connected to some of them), the pooling layers have no weights, and the last layer is dense.
 
     Args:
-        input_shape: Tuple (height, width, channels) of one image, at least 16 x 16 (32 x 32 in the paper). Pixels are
-            between 0 and 255.
+        input_shape: Tuple (height, width, channels) of one image, at least 16 x 16 (32 x 32 in the paper).
         num_classes: Integer, number of logits.
-        name: String, name of the model.
 
     Returns:
-        An uncompiled `keras.Model` from (batch, height, width, channels) to (batch, num_classes).
+        An uncompiled `keras.Model` from raw pixels of shape (batch, *input_shape) to logits (batch, num_classes).
 
     Example:
         >>> build_lenet5((32, 32, 1), 10).count_params()
@@ -52,11 +44,11 @@ def build_lenet5(input_shape, num_classes, *, name="lenet5"):
             layers.Dense(84, activation="tanh", name="hidden_2"),
             logits_layer(num_classes),
         ],
-        name=name,
+        name="lenet5",
     )
 
 
-def build_alexnet(input_shape, num_classes, *, hidden=(4096, 4096), name="alexnet"):
+def build_alexnet(input_shape, num_classes, *, hidden=(4096, 4096)):
     """AlexNet: five convolutions with ReLU, overlapping max pooling, two large dense layers with dropout.
 
     For small images, the first convolution is 5x5 with stride 1, where the paper has 11x11 with stride 4 on 224 pixels.
@@ -64,13 +56,12 @@ def build_alexnet(input_shape, num_classes, *, hidden=(4096, 4096), name="alexne
     left out.
 
     Args:
-        input_shape: Tuple (height, width, channels) of one image, at least 15 x 15. Pixels are between 0 and 255.
+        input_shape: Tuple (height, width, channels) of one image, at least 15 x 15.
         num_classes: Integer, number of logits.
-        hidden: Tuple of integers, units of each hidden dense layer.
-        name: String, name of the model.
+        hidden: Tuple of integers, units of each hidden dense layer, default (4096, 4096).
 
     Returns:
-        An uncompiled `keras.Model` from (batch, height, width, channels) to (batch, num_classes).
+        An uncompiled `keras.Model` from raw pixels of shape (batch, *input_shape) to logits (batch, num_classes).
 
     Example:
         >>> alexnet = build_alexnet((32, 32, 3), 10, hidden=(64,))
@@ -86,29 +77,22 @@ def build_alexnet(input_shape, num_classes, *, hidden=(4096, 4096), name="alexne
         x = _conv_relu(x, channels, kernel_size, name=f"conv_{index}")
         if index in (1, 2, 5):
             x = layers.MaxPooling2D(3, strides=2, name=f"pool_{index}")(x)
-    return _dense_head(inputs, x, num_classes, hidden, name)
+    return _dense_head(inputs, x, num_classes, hidden, "alexnet")
 
 
-def build_vgg(input_shape, num_classes, *, depth=16, hidden=(512, 512), name=None):
-    """VGG: only 3x3 convolutions, in five stages, each followed by 2x2 max pooling.
+def build_vgg(input_shape, num_classes):
+    """VGG-16: thirteen 3x3 convolutions in five stages, each followed by 2x2 max pooling, and three dense layers.
 
     The convolutions are those of the paper, without batch normalization. In the paper, the dense layers have 4,096
     units and follow a feature map of shape (7, 7, 512). Images of 32 x 32 pixels lead to a feature map of shape
     (1, 1, 512), so 512 units are enough.
 
     Args:
-        input_shape: Tuple (height, width, channels) of one image, at least 32 x 32. Pixels are between 0 and 255.
+        input_shape: Tuple (height, width, channels) of one image, at least 32 x 32.
         num_classes: Integer, number of logits.
-        depth: Integer, number of layers with weights when there are two hidden dense layers: 11, 13, 16 or 19 (the
-            configurations A, B, D and E of the paper).
-        hidden: Tuple of integers, units of each hidden dense layer. Each is followed by dropout.
-        name: String, name of the model, default "vgg" and the depth.
 
     Returns:
-        An uncompiled `keras.Model` from (batch, height, width, channels) to (batch, num_classes).
-
-    Raises:
-        ValueError: If `depth` is another number.
+        An uncompiled `keras.Model` from raw pixels of shape (batch, *input_shape) to logits (batch, num_classes).
 
     Example:
         >>> vgg = build_vgg((32, 32, 3), 10)
@@ -116,37 +100,34 @@ def build_vgg(input_shape, num_classes, *, depth=16, hidden=(512, 512), name=Non
         13
 
     References:
-        - [Simonyan and Zisserman, 2014](https://arxiv.org/abs/1409.1556), table 1
+        - [Simonyan and Zisserman, 2014](https://arxiv.org/abs/1409.1556), table 1, configuration D
     """
-    if depth not in VGG_STAGES:
-        raise ValueError(f"Expected depth 11, 13, 16 or 19. Received: {depth!r}.")
     inputs = keras.Input(check_input_shape(input_shape, smallest=32), name="pixels")
     x = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(inputs)
-    for stage, (count, channels) in enumerate(zip(VGG_STAGES[depth], (64, 128, 256, 512, 512), strict=True), start=1):
+    for stage, (count, channels) in enumerate([(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)], start=1):
         for index in range(1, count + 1):
             x = _conv_relu(x, channels, 3, name=f"stage_{stage}_conv_{index}")
         x = layers.MaxPooling2D(name=f"stage_{stage}_pool")(x)
-    return _dense_head(inputs, x, num_classes, hidden, name or f"vgg{depth}")
+    return _dense_head(inputs, x, num_classes, (512, 512), "vgg16")
 
 
-def build_resnet(input_shape, num_classes, *, depth=20, channels=(16, 32, 64), shortcut="zeros", name=None):
-    """The residual network for CIFAR-10 of the ResNet paper, or the same network without shortcuts.
+def build_resnet(input_shape, num_classes, *, depth=20, channels=(16, 32, 64), shortcut="zeros"):
+    """The residual network for CIFAR-10 of the ResNet paper, or the same network without shortcuts, named "plain".
 
     The network consists of a 3x3 convolution, three stages of residual blocks at full, half and quarter resolution,
-    global average pooling, and one dense layer. Lesson 12 builds the same network step by step.
+    global average pooling, and one dense layer. Built by hand in lesson 12.
 
     Args:
-        input_shape: Tuple (height, width, channels) of one image. Pixels are between 0 and 255.
+        input_shape: Tuple (height, width, channels) of one image.
         num_classes: Integer, number of logits.
-        depth: Integer, number of layers with weights, 6n + 2 for n blocks in each stage, such as 8, 14, 20
-            (the default), 32, 56 or 110.
+        depth: Integer, number of layers with weights, 6n + 2 for n blocks in each stage, such as 8, 20 (the default)
+            or 110.
         channels: Tuple of three integers, the channels of each stage.
         shortcut: String or None, as for `models.residual_block`: "zeros" (the default, as in the paper), "projection",
             or None for the plain network without shortcuts.
-        name: String, name of the model, default "resnet" (without shortcuts "plain") and the depth.
 
     Returns:
-        An uncompiled `keras.Model` from (batch, height, width, channels) to (batch, num_classes).
+        An uncompiled `keras.Model` from raw pixels of shape (batch, *input_shape) to logits (batch, num_classes).
 
     Raises:
         ValueError: If `depth` is not 6n + 2, or `shortcut` is another value.
@@ -171,8 +152,7 @@ def build_resnet(input_shape, num_classes, *, depth=20, channels=(16, 32, 64), s
             stride = 2 if stage > 1 and block == 1 else 1
             x = residual_block(x, stage_channels, stride=stride, shortcut=shortcut, name=f"stage_{stage}_block_{block}")
     x = layers.GlobalAveragePooling2D(name="mean")(x)
-    name = name or f"{'resnet' if shortcut else 'plain'}{depth}"
-    return keras.Model(inputs, logits_layer(num_classes)(x), name=name)
+    return keras.Model(inputs, logits_layer(num_classes)(x), name=f"{'resnet' if shortcut else 'plain'}{depth}")
 
 
 def _conv_relu(x, channels, kernel_size, *, name):

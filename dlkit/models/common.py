@@ -1,7 +1,5 @@
 """What the builders share: checks of their arguments, the dtype policy, the last layer."""
 
-from __future__ import annotations
-
 from contextlib import contextmanager
 from numbers import Integral
 
@@ -13,12 +11,7 @@ from dlkit.validation import check_integer
 
 @contextmanager
 def dtype_policy(policy):
-    """Context manager that sets Keras's global dtype policy and restores the previous one at the end of the block.
-
-    Args:
-        policy: String, such as "mixed_bfloat16", or a `keras.DTypePolicy`. The layers that are built in the block use
-            it. None leaves the global policy as it is.
-    """
+    """Context manager: layers get this dtype policy, such as "mixed_bfloat16". None leaves the global one as it is."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy or before)
     try:
@@ -28,17 +21,13 @@ def dtype_policy(policy):
 
 
 def check_input_shape(input_shape, *, smallest=1, gray=False):
-    """Returns the shape of one image as a tuple. Raises a ValueError if it is none, or the image is too small.
-
-    With `gray`, the axis of the channels may be missing.
-    """
+    """Returns the shape of one image as a tuple; with `gray`, the channels may be missing. Refuses smaller images."""
     shape = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else ()
     are_sizes = all(isinstance(size, Integral) and size >= 1 for size in shape)
     if len(shape) not in ((2, 3) if gray else (3,)) or not are_sizes or min(shape[:2]) < smallest:
-        advice = " Gray images need an axis of channels: `images[..., None]`." if len(shape) == 2 and not gray else ""
         raise ValueError(
             f"Expected input_shape (height, width{'[, channels]' if gray else ', channels'}) of integers, at least "
-            f"{smallest} x {smallest} pixels. Received: {input_shape!r}.{advice}"
+            f"{smallest} x {smallest} pixels. Received: {input_shape!r}."
         )
     return shape
 
@@ -52,5 +41,5 @@ def check_integers(name, values, *, shortest=0, longest=100):
 
 
 def logits_layer(num_classes):
-    """The last layer of a classifier: no activation, float32. Raises a ValueError if there are not two classes."""
+    """The last layer of a classifier of two or more classes: no activation, float32."""
     return layers.Dense(check_integer("num_classes", num_classes, at_least=2), dtype="float32", name="logits")

@@ -1,7 +1,5 @@
 """The computational cost of a network: the multiply-adds of each layer, counted from the model object."""
 
-from __future__ import annotations
-
 import math
 from itertools import chain
 
@@ -32,8 +30,7 @@ def count_macs(model):
         Dictionary from layer name to count, in the order of the layers. Layers without multiply-adds are left out.
 
     Raises:
-        ValueError: If the multiply-adds of a layer are not known here, such as those of an LSTM, or depend on the size
-            of the input.
+        ValueError: If the multiply-adds of a layer, such as an LSTM, are not known here, or depend on the input size.
 
     Example:
         >>> count_macs(keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(4, 3, name="conv")]))
@@ -49,7 +46,7 @@ def count_macs(model):
 
 
 def _count_call(operation, output_shape):
-    """The multiply-adds of one call of a layer or of another operation of Keras."""
+    kind = type(operation)
     if isinstance(operation, keras.Model):
         return sum(count_macs(operation).values())
     if isinstance(operation, layers.SeparableConv2D):
@@ -57,18 +54,12 @@ def _count_call(operation, output_shape):
     elif isinstance(operation, _DENSE_OR_CONV):
         kernels = [operation.kernel]
     else:
-        kind = type(operation)
-        is_keras = kind.__module__.startswith("keras.")
-        if isinstance(operation, _IGNORED) or (
-            is_keras and not getattr(operation, "weights", ()) and kind.__name__ not in _PRODUCTS
-        ):
+        has_products = getattr(operation, "weights", ()) or kind.__name__ in _PRODUCTS
+        if isinstance(operation, _IGNORED) or (kind.__module__.startswith("keras.") and not has_products):
             return 0
         raise ValueError(f'The multiply-adds of layer "{operation.name}" ({kind.__name__}) are not known here.')
     channels_first = getattr(operation, "data_format", None) == "channels_first"
     sizes = output_shape[2:] if channels_first else output_shape[1:-1]
     if None in sizes:
-        raise ValueError(
-            f'Expected a model with a fixed input size. Received: layer "{operation.name}" with outputs of shape '
-            f"{output_shape}. Build the model with a size in its `keras.Input`."
-        )
+        raise ValueError(f'Expected a fixed input size. Received: outputs {output_shape} of layer "{operation.name}".')
     return math.prod(sizes) * sum(math.prod(kernel.shape) for kernel in kernels)

@@ -5,8 +5,6 @@ last layer has no softmax: the losses use `from_logits=True`, and `evaluate.pred
 probabilities.
 """
 
-from __future__ import annotations
-
 import keras
 from keras import layers
 
@@ -14,18 +12,16 @@ from dlkit.models.common import check_input_shape, check_integers, dtype_policy,
 from dlkit.validation import check_integer
 
 
-def build_mlp(input_shape, num_classes, *, hidden=(128, 64), name="mlp"):
+def build_mlp(input_shape, num_classes, *, hidden=(128, 64)):
     """Multilayer perceptron: the flattened image, dense layers with ReLU, logits. Built by hand in lesson 03.
 
     Args:
-        input_shape: Tuple (height, width) or (height, width, channels), the shape of one image. Pixels are between 0
-            and 255.
+        input_shape: Tuple (height, width) or (height, width, channels), the shape of one image.
         num_classes: Integer, number of logits.
         hidden: Tuple of integers, units of each hidden layer, default (128, 64). `()` gives a linear classifier.
-        name: String, name of the model.
 
     Returns:
-        An uncompiled `keras.Model` from (batch, *input_shape) to (batch, num_classes).
+        An uncompiled `keras.Model` from raw pixels of shape (batch, *input_shape) to logits (batch, num_classes).
 
     Example:
         >>> build_mlp((8, 8), 10, hidden=(32,)).output_shape
@@ -36,21 +32,18 @@ def build_mlp(input_shape, num_classes, *, hidden=(128, 64), name="mlp"):
     x = layers.Flatten(name="flatten")(x)
     for index, units in enumerate(check_integers("hidden", hidden), start=1):
         x = layers.Dense(units, activation="relu", name=f"hidden_{index}")(x)
-    return keras.Model(inputs, logits_layer(num_classes)(x), name=name)
+    return keras.Model(inputs, logits_layer(num_classes)(x), name="mlp")
 
 
-def build_classic_cnn(input_shape, num_classes, *, name="classic_cnn"):
+def build_classic_cnn(input_shape, num_classes):
     """The CNN of many CIFAR-10 tutorials: three 3x3 convolutions, two max-pooling layers, two dense layers.
 
-    The convolutions have 32, 64 and 64 channels and no padding. On CIFAR-10 the network has 122,570 parameters.
-
     Args:
-        input_shape: Tuple (height, width, channels) of one image, at least 18 x 18. Pixels are between 0 and 255.
+        input_shape: Tuple (height, width, channels) of one image, at least 18 x 18.
         num_classes: Integer, number of logits.
-        name: String, name of the model.
 
     Returns:
-        An uncompiled `keras.Model` from (batch, height, width, channels) to (batch, num_classes).
+        An uncompiled `keras.Model` from raw pixels of shape (batch, *input_shape) to logits (batch, num_classes).
 
     Example:
         >>> build_classic_cnn((32, 32, 3), 10).count_params()
@@ -72,7 +65,7 @@ def build_classic_cnn(input_shape, num_classes, *, name="classic_cnn"):
             layers.Dense(64, activation="relu", name="hidden"),
             logits_layer(num_classes),
         ],
-        name=name,
+        name="classic_cnn",
     )
 
 
@@ -82,11 +75,10 @@ def residual_block(x, channels, *, stride=1, shortcut="projection", name):
     Args:
         x: Keras tensor of shape (batch, height, width, input_channels).
         channels: Integer, number of output channels.
-        stride: Integer, stride of the first convolution; 2 halves height and width.
-        shortcut: String or None, how the shortcut changes the shape of its input where the block changes the shape.
-            "projection" (the default, option B of the paper) is a 1x1 convolution. "zeros" (option A) takes every
-            `stride`-th pixel and adds channels of zeros, which needs no parameters. None leaves the shortcut out: a
-            plain block of two convolutions, for comparison.
+        stride: Integer, stride of the first convolution, default 1; 2 halves height and width.
+        shortcut: String or None, what the shortcut does where the block changes the shape. "projection" (the default,
+            option B of the paper) is a 1x1 convolution. "zeros" (option A) takes every `stride`-th pixel and adds
+            channels of zeros. None leaves the shortcut out: a plain block of two convolutions, for comparison.
         name: String, prefix of the layer names.
 
     Returns:
@@ -100,9 +92,8 @@ def residual_block(x, channels, *, stride=1, shortcut="projection", name):
     """
     if shortcut not in ("projection", "zeros", None):
         raise ValueError(f'Expected shortcut "projection", "zeros" or None. Received: {shortcut!r}.')
-    smallest = x.shape[-1] if shortcut == "zeros" else 1
-    channels = check_integer("channels", channels, at_least=smallest)
-    stride, residual = check_integer("stride", stride), x
+    check_integer("channels", channels, at_least=x.shape[-1] if shortcut == "zeros" else 1)
+    residual = x
     x = layers.Conv2D(channels, 3, strides=stride, padding="same", use_bias=False, name=f"{name}_conv_1")(x)
     x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm_1")(x)
     x = layers.ReLU(name=f"{name}_relu_1")(x)
@@ -118,26 +109,20 @@ def residual_block(x, channels, *, stride=1, shortcut="projection", name):
     return layers.ReLU(name=f"{name}_relu_2")(x)
 
 
-def build_small_resnet(
-    input_shape, num_classes, *, channels=(32, 64, 128), blocks=1, precision=None, name="small_resnet"
-):
+def build_small_resnet(input_shape, num_classes, *, channels=(32, 64, 128), precision=None):
     """A residual network for images of 32 x 32 pixels that can be trained on two processor cores during a class.
 
     A 4x4 convolution of stride 2 reduces the resolution at once, because the cost of a convolution grows with the size
-    of the feature map. Then come stages of residual blocks, each of which halves the resolution, and global average
-    pooling.
+    of the feature map. Then come residual blocks, each of which halves the resolution, and global average pooling.
 
     Args:
-        input_shape: Tuple (height, width, channels) of one image. Pixels are between 0 and 255.
+        input_shape: Tuple (height, width, channels) of one image.
         num_classes: Integer, number of logits.
-        channels: Tuple of integers, the channels of the first convolution and then of each stage.
-        blocks: Integer, number of residual blocks in each stage.
-        precision: String, a Keras dtype policy, such as `runtime.setup().precision`, which is recommended for the
-            hardware; None, the default, is Keras's global policy.
-        name: String, name of the model.
+        channels: Tuple of integers, the channels of the first convolution and then of each block.
+        precision: String, a Keras dtype policy, such as `runtime.setup().precision`; None is the global policy.
 
     Returns:
-        An uncompiled `keras.Model` from (batch, height, width, channels) to (batch, num_classes), with float32 logits.
+        An uncompiled `keras.Model` from raw pixels (batch, *input_shape) to float32 logits (batch, num_classes).
 
     Example:
         >>> build_small_resnet((32, 32, 3), 10).output_shape
@@ -149,8 +134,6 @@ def build_small_resnet(
         x = layers.Rescaling(1 / 64, offset=-2, name="scale")(inputs)
         x = layers.Conv2D(channels[0], 4, strides=2, padding="same", activation="relu", name="stem")(x)
         for stage, stage_channels in enumerate(channels[1:], start=1):
-            for block in range(1, check_integer("blocks", blocks) + 1):
-                stride = 2 if block == 1 else 1
-                x = residual_block(x, stage_channels, stride=stride, name=f"stage_{stage}_block_{block}")
+            x = residual_block(x, stage_channels, stride=2, name=f"stage_{stage}_block_1")
         x = layers.GlobalAveragePooling2D(name="mean")(x)
-        return keras.Model(inputs, logits_layer(num_classes)(x), name=name)
+        return keras.Model(inputs, logits_layer(num_classes)(x), name="small_resnet")

@@ -6,24 +6,4 @@ The figure that a function returns is closed, so a notebook shows it once, as th
 from dlkit.plots.curves import LiveCurve, add_curves, plot_curves
 from dlkit.plots.images import plot_confusion_matrix, plot_images, plot_predictions
 from dlkit.plots.networks import plot_dense_network, plot_network
-from dlkit.plots.style import BLUE, COLORS, GRAY, GREEN, ORANGE, PURPLE, RED, SKY, figure
-
-__all__ = [
-    "BLUE",
-    "COLORS",
-    "GRAY",
-    "GREEN",
-    "ORANGE",
-    "PURPLE",
-    "RED",
-    "SKY",
-    "LiveCurve",
-    "add_curves",
-    "figure",
-    "plot_confusion_matrix",
-    "plot_curves",
-    "plot_dense_network",
-    "plot_images",
-    "plot_network",
-    "plot_predictions",
-]
+from dlkit.plots.style import BLUE, COLORS, GRAY, GREEN, ORANGE, RED, SKY, figure

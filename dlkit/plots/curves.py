@@ -1,11 +1,10 @@
 """Figures of curves: lines that are labeled at their ends, and a learning curve that is updated during training."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Affine2D
+from scipy.optimize import isotonic_regression
 
 from dlkit.plots.style import COLORS, figure, literal
 
@@ -26,7 +25,7 @@ def plot_curves(curves, *, xlabel="epoch", ylabel="loss", title=None, log=False)
     Example:
         >>> fig = plot_curves({"training": [0.9, 0.5, 0.3], "validation": [1.0, 0.7, 0.6]})
     """
-    with figure(height=3.0) as (fig, ax):
+    with figure() as (fig, ax):
         ax.set(xlabel=xlabel, ylabel=ylabel, title=literal(title), yscale="log" if log else "linear")
         add_curves(ax, curves)
     return fig
@@ -41,66 +40,41 @@ def add_curves(ax, curves):
     Args:
         ax: The `matplotlib.axes.Axes`.
         curves: Dictionary from name to y values, or to a tuple (x values, y values). Without x values, x counts from 1.
-
-    Raises:
-        ValueError: If there are not as many x values as y values.
     """
     ends = []
     for k, (name, values) in enumerate(curves.items()):
         x, y = values if isinstance(values, tuple) else (np.arange(1, len(values) + 1), values)
-        x, y = np.asarray(x, "float64"), np.asarray(y, "float64")  # None becomes NaN
-        if x.shape != y.shape or x.ndim != 1:
-            raise ValueError(f'Expected a y for each x of the curve "{name}". Received: shapes {x.shape}, {y.shape}.')
-        color = COLORS[k % len(COLORS)]
+        x, y = np.array(x, "float64"), np.array(y, "float64")  # None becomes NaN
         drawn = np.isfinite(x) & np.isfinite(y) & ((y > 0) | (ax.get_yscale() != "log"))
-        ax.plot(x, np.where(drawn, y, np.nan), color=color, marker="o" if len(x) < 15 else None, markersize=3)
+        y[~drawn] = np.nan
+        ax.plot(x, y, color=COLORS[k % len(COLORS)], marker="o" if len(x) < 15 else None, markersize=3)
         if drawn.any():
             last = np.flatnonzero(drawn)[-1]
-            ends.append((literal(name), (x[last], y[last]), color))
+            ends.append((literal(name), (x[last], y[last]), COLORS[k % len(COLORS)]))
     if not ends:
         ax.text(0.5, 0.5, "no values to draw", ha="center", transform=ax.transAxes)
     points = [point for _, point, _ in ends]
     for k, (name, point, color) in enumerate(ends):
-        ax.annotate(
-            f" {name}",
-            point,
-            xytext=(0, 0),
-            textcoords=_label_coordinates(ax, points, k),
-            color=color,
-            va="center",
-            annotation_clip=False,
-        )
+        options = {"xytext": (0, 0), "textcoords": _label_coordinates(ax, points, k), "annotation_clip": False}
+        ax.annotate(f" {name}", point, color=color, va="center", **options)
 
 
 def _label_coordinates(ax, points, k):
     """The coordinate system of the label of curve k for `Axes.annotate`: its origin is the position of the label.
 
-    The position is computed when the figure is drawn, because limits and layout may change until then.
+    The position is computed when the figure is drawn, because limits and layout may change until then. The labels have
+    the nearest heights to the points that are in the same order, at least `gap` apart, and not on the axis.
     """
 
     def coordinates(renderer):
-        ends = ax.transData.transform(points)
-        lowest = ax.bbox.y0 + renderer.points_to_pixels(7)  # not on the axis
-        heights = _spread(ends[:, 1], gap=renderer.points_to_pixels(12), lowest=lowest)
-        return Affine2D().translate(ends[k, 0] + renderer.points_to_pixels(2), heights[k])
+        x, heights = ax.transData.transform(points).T
+        order = np.argsort(heights, kind="stable")
+        gaps = renderer.points_to_pixels(12) * np.arange(len(order))
+        lowest = ax.bbox.y0 + renderer.points_to_pixels(7)
+        heights[order] = np.maximum(isotonic_regression(heights[order] - gaps).x, lowest) + gaps
+        return Affine2D().translate(x[k] + renderer.points_to_pixels(2), heights[k])
 
     return coordinates
-
-
-def _spread(heights, gap, lowest):
-    """The nearest heights in the same order that are at least `gap` apart and not below `lowest`."""
-    order = np.argsort(heights, kind="stable")
-    steps = gap * np.arange(len(heights))
-    groups = []  # (mean, count): neighbors that would overlap form a group, which is moved as one
-    for height in heights[order] - steps:
-        mean, count = height, 1
-        while groups and groups[-1][0] > mean:
-            other, others = groups.pop()
-            mean, count = (mean * count + other * others) / (count + others), count + others
-        groups.append((mean, count))
-    moved = np.empty(len(heights))
-    moved[order] = np.repeat([max(mean, lowest) for mean, _ in groups], [count for _, count in groups]) + steps
-    return moved
 
 
 class LiveCurve(keras.callbacks.Callback):
@@ -117,7 +91,7 @@ class LiveCurve(keras.callbacks.Callback):
 
     def __init__(self, metric="accuracy"):
         super().__init__()
-        self.metric, self.history, self._display = metric, {}, None
+        self.metric = metric
 
     def on_train_begin(self, logs=None):
         self.history, self._display = {}, None

@@ -1,7 +1,5 @@
 """Figures of images, of predictions, and of confusion matrices."""
 
-from __future__ import annotations
-
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
@@ -9,7 +7,7 @@ from dlkit import validation
 from dlkit.plots.style import RED, WIDTH, figure, literal
 
 
-def plot_images(images, titles=None, *, columns=10, title_colors=None, title=None, cmap="gray_r", value_range=None):
+def plot_images(images, titles=None, *, columns=10, title=None, cmap="gray_r", value_range=None):
     """Draws images in a grid, grayscale or RGB.
 
     Args:
@@ -17,7 +15,6 @@ def plot_images(images, titles=None, *, columns=10, title_colors=None, title=Non
             are 1, 3 or 4 channels.
         titles: List of strings, a title above each image, default None.
         columns: Integer, number of images in a row, default 10.
-        title_colors: List of Matplotlib colors, one for each title, default None (black).
         title: String, title of the figure, default None.
         cmap: String, Matplotlib colormap of grayscale images. "gray_r" (the default) suits dark writing on a white
             background, "gray" suits photographs.
@@ -36,12 +33,8 @@ def plot_images(images, titles=None, *, columns=10, title_colors=None, title=Non
     images = _check_images(images)
     pixels = _scale(images, _known_range(images) if value_range is None else value_range)
     titles = [""] * len(images) if titles is None else [literal(text) for text in titles]
-    title_colors = title_colors or ["black"] * len(images)
-    if not len(titles) == len(title_colors) == len(images):
-        raise ValueError(
-            f"Expected a title and a color for each of {len(images)} images. Received: {len(titles)} titles and "
-            f"{len(title_colors)} colors."
-        )
+    if len(titles) != len(images):
+        raise ValueError(f"Expected a title for each of {len(images)} images. Received: {len(titles)} titles.")
     columns = validation.check_integer("columns", columns)
     rows = -(-len(images) // columns)
     lines = max(text.count("\n") + 1 if text else 0 for text in titles)
@@ -49,9 +42,9 @@ def plot_images(images, titles=None, *, columns=10, title_colors=None, title=Non
     with figure(rows, columns, height=height, squeeze=False) as (fig, axes):
         for ax in axes.flat:
             ax.axis("off")
-        for k, (ax, image) in enumerate(zip(axes.flat, pixels, strict=False)):
+        for ax, image, text in zip(axes.flat, pixels, titles, strict=False):
             ax.imshow(image, cmap=cmap, vmin=0, vmax=255, interpolation="nearest")
-            ax.set_title(titles[k], fontsize=8, color=title_colors[k])
+            ax.set_title(text, fontsize=8)
         fig.suptitle(literal(title), fontsize=10)
     return fig
 
@@ -64,10 +57,7 @@ def _check_images(images):
         raise ValueError("Expected one or more images. Received: none.")
     # One by one, because the images of a list may have several sizes, and others are decoded from disk as needed.
     images = [validation.check_images(np.asarray(images[k : k + 1]))[0] for k in range(len(images))]
-    images = [image[..., 0] if image.shape[2:] == (1,) else image for image in images]
-    if shapes := {image.shape[2:] for image in images} - {(), (3,), (4,)}:
-        raise ValueError(f"Expected images with 1, 3 or 4 channels. Received: {shapes.pop()[0]}.")
-    return images
+    return [image[..., 0] if image.shape[2:] == (1,) else image for image in images]
 
 
 def _known_range(images):
@@ -87,8 +77,7 @@ def _scale(images, value_range):
     """The images as uint8 arrays, in which 0 and 255 stand for the ends of the range."""
     scaled = []
     for image in images:
-        ends = (float(image.min()), float(image.max())) if value_range == "each" else value_range
-        low, high = (validation.check_number("value_range", end) for end in ends)
+        low, high = (float(image.min()), float(image.max())) if value_range == "each" else value_range
         fraction = (image.astype("float64") - low) / ((high - low) or 1)
         scaled.append(np.round(255 * fraction.clip(0, 1)).astype("uint8"))
     return scaled
@@ -110,17 +99,18 @@ def plot_predictions(images, labels, probs, class_names, *, columns=6, title=Non
     Returns:
         The `matplotlib.figure.Figure`.
     """
-    class_names = validation.check_class_names(class_names)
-    probs = validation.check_probs(probs, count=len(images), num_classes=len(class_names))
-    labels = validation.check_labels(labels, count=len(images), num_classes=len(class_names))
-    titles, colors = [], []
-    for label, row in zip(labels, probs, strict=True):
-        predicted = int(np.argmax(row))
-        correct = predicted == label
-        truth = "" if correct else f"is {class_names[label]}"
-        titles.append(f"{class_names[predicted]} {row[predicted]:.0%}\n{truth}")
-        colors.append("black" if correct else RED)
-    return plot_images(images, titles, columns=columns, title_colors=colors, title=title)
+    names = validation.check_class_names(class_names)
+    probs = validation.check_probs(probs, count=len(images), num_classes=len(names))
+    labels = validation.check_labels(labels, count=len(images), num_classes=len(names))
+    predicted = probs.argmax(axis=1)
+    titles = [f"{names[p]} {row[p]:.0%}\n" for p, row in zip(predicted, probs, strict=True)]
+    wrong = np.flatnonzero(predicted != labels)
+    for k in wrong:
+        titles[k] += f"is {names[labels[k]]}"
+    fig = plot_images(images, titles, columns=columns, title=title)
+    for k in wrong:
+        fig.axes[k].title.set_color(RED)
+    return fig
 
 
 def plot_confusion_matrix(labels, predicted, class_names, *, title="Test images"):

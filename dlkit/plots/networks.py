@@ -1,13 +1,8 @@
 """Diagrams of networks, drawn from the model object or its values, so that they match the model."""
 
-from __future__ import annotations
-
-from itertools import pairwise
-
 import keras
 import numpy as np
 
-from dlkit import validation
 from dlkit.plots.style import BLUE, GRAY, RED, figure, literal
 
 
@@ -22,7 +17,6 @@ def plot_network(model, *, min_params=0):
     Returns:
         The `matplotlib.figure.Figure`.
     """
-    min_params = validation.check_integer("min_params", min_params, at_least=0)
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
     layers = [layer for layer in layers if layer.count_params() >= min_params]
     if not layers:
@@ -34,13 +28,15 @@ def plot_network(model, *, min_params=0):
             ax.text(-0.02, row, literal(layer.name), ha="right", va="center", transform=ax.get_yaxis_transform())
             ax.barh(row, layer.count_params() / largest, color=BLUE, height=0.7)
             ax.text(layer.count_params() / largest + 0.01, row, f"{layer.count_params():,}   → {shape}", va="center")
-        title = f"{literal(model.name)}: {model.count_params():,} parameters"
-        ax.set(xlim=(0, 1.35), ylim=(len(layers) - 0.4, -0.6), title=title)
-        fewer = "without" if min_params == 1 else f"below {min_params:,}"
-        left_out = f"; layers {fewer} parameters left out" if min_params else ""
-        ax.set_xlabel(f"parameters, and → the shape of the output for one example{left_out}")
-        ax.set_xticks([])
-        ax.set_yticks([])
+        left_out = "; smaller layers left out" if min_params else ""
+        ax.set(
+            title=f"{literal(model.name)}: {model.count_params():,} parameters",
+            xlabel=f"parameters, and → the shape of the output for one example{left_out}",
+            xlim=(0, 1.35),
+            ylim=(len(layers) - 0.4, -0.6),
+            xticks=[],
+            yticks=[],
+        )
         ax.spines[:].set_visible(False)
     return fig
 
@@ -59,29 +55,21 @@ def plot_dense_network(activations, weights, activation_gradients=None, weight_g
 
     Returns:
         The `matplotlib.figure.Figure`.
-
-    Raises:
-        ValueError: If the shapes of the weights do not fit the activations.
     """
-    expected = [(len(inputs), len(outputs)) for inputs, outputs in pairwise(activations)]
-    if (shapes := [np.shape(matrix) for matrix in weights]) != expected:
-        raise ValueError(f"Expected weights of the shapes {expected}, to fit the activations. Received: {shapes}.")
     with figure(height=4.2) as (fig, ax):
-        positions = [
-            (layer, (np.arange(len(values))[::-1] + 0.5) / len(values)) for layer, values in enumerate(activations)
-        ]
+        heights = [(np.arange(len(values))[::-1] + 0.5) / len(values) for values in activations]
         for gap, matrix in enumerate(weights):
             for (row, column), weight in np.ndenumerate(matrix):
-                y0, y1 = positions[gap][1][row], positions[gap + 1][1][column]
+                y0, y1 = heights[gap][row], heights[gap + 1][column]
                 ax.plot([gap, gap + 1], [y0, y1], color="#BBBBBB", linewidth=1, zorder=1)
                 at = np.linspace(0.72, 0.45, len(matrix))[row]  # so that the numbers at crossing lines do not overlap
-                x, y = gap + at, y0 + at * (y1 - y0)
-                _write_pair(ax, x, y, weight, weight_gradients[gap][row, column] if weight_gradients else None, 8)
-        for (layer, heights), values in zip(positions, activations, strict=True):
-            ax.scatter([layer] * len(heights), heights, s=1500, color="white", edgecolor=GRAY, zorder=3)
-            for unit, (y, value) in enumerate(zip(heights, values, strict=True)):
+                gradient = weight_gradients[gap][row, column] if weight_gradients else None
+                _write_pair(ax, gap + at, y0 + at * (y1 - y0), weight, gradient, 8)
+        for layer, values in enumerate(activations):
+            ax.scatter([layer] * len(values), heights[layer], s=1500, color="white", edgecolor=GRAY, zorder=3)
+            for unit, value in enumerate(values):
                 gradient = activation_gradients[layer][unit] if activation_gradients else None
-                _write_pair(ax, layer, y, value, gradient, 9)
+                _write_pair(ax, layer, heights[layer][unit], value, gradient, 9)
             if names:
                 ax.text(layer, 1.02, names[layer], ha="center")
         ax.set(xlim=(-0.3, len(activations) - 0.7), ylim=(0.02, 1.08))

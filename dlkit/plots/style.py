@@ -1,7 +1,5 @@
 """The style of all figures: white background, 7 inches wide, colors that color-blind readers can distinguish."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import warnings

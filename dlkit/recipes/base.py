@@ -1,41 +1,30 @@
 """What a recipe is: the settings of a training that belong together, and how to train with them."""
 
-from __future__ import annotations
-
 import abc
 import contextlib
 import dataclasses
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
+
+import keras
 
 from dlkit import data, runtime, training, validation
 
 
 @dataclass(frozen=True)
 class Job:
-    """One training: what a recipe is given besides its settings.
+    """One training: what a recipe is given besides its settings."""
 
-    Attributes:
-        train_split: Tuple (images, labels), nine tenths of the training images.
-        val_split: Tuple (images, labels), the rest.
-        class_names: List of strings.
-        run_folder: Path of the folder that everything is written to.
-        cache: Path of the folder for features of frozen networks.
-        runtime: The `Runtime` that `runtime.setup` returned.
-        strategy: A `tf.distribute.Strategy` that `runtime.strategy` returned, or None.
-        verbose: Integer, 0, 1 or 2, as for `keras.Model.fit`.
-    """
-
-    train_split: tuple
+    train_split: tuple  # (images, labels)
     val_split: tuple
     class_names: list[str]
     run_folder: Path
-    cache: Path
+    cache: Path  # folder for features of frozen networks
     runtime: runtime.Runtime
-    strategy: Any
+    strategy: Any  # a tf.distribute.Strategy, or None
     verbose: int
 
     def scope(self):
@@ -45,21 +34,16 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe(abc.ABC):
-    """Settings of a training that belong together.
-
-    A new kind of recipe subclasses this, sets `method` and implements `train`.
+    """Settings of a training that belong together. A new kind of recipe subclasses this and implements `train`.
 
     Attributes:
         description: String, one line for the list that `dlkit train` prints.
         dataset: String, the name of the data set that is used when no folder is given.
         epochs: Integer, the number of passes over the training images; the maximum where early stopping may end them.
         batch_size: Integer, images in a training step.
-        image_size: Integer, height and width to which the images of a folder are resized; None (default) leaves them as
-            they are.
-        augment: Function (images, seed, flip=True) -> images that augments a batch, as for `data.pipeline`, or None
-            (default).
-        flip_tta: Boolean, default False, whether the trained model predicts with test-time augmentation, as for
-            `evaluate.predict_probs`.
+        image_size: Integer, height and width to which the images of a folder are resized; None (default) leaves them.
+        augment: Function (images, seed, flip=True) -> images that augments a batch, or None (default).
+        flip_tta: Boolean, default False, whether the model predicts with `evaluate.predict_probs(flip_tta=True)`.
         flip: Boolean, default True. False leaves horizontal flips out of both, for classes that a mirror exchanges.
     """
 
@@ -89,7 +73,7 @@ class Recipe(abc.ABC):
         given = {name: value for name, value in options.items() if value is not None}
         if unknown := sorted(set(given) - set(self.OPTIONS)):
             raise ValueError(
-                f"This recipe trains {self.method} and has the options {', '.join(self.OPTIONS)}. "
+                f"Expected options that a {type(self).__name__} recipe has: {', '.join(self.OPTIONS)}. "
                 f"Received: {', '.join(unknown)}."
             )
         for name in {"epochs", "image_size"} & set(given):
@@ -97,73 +81,34 @@ class Recipe(abc.ABC):
         if given.get("flip", True) not in (True, False):
             raise ValueError(f"Expected flip to be True or False. Received: {given['flip']!r}.")
         if not given.get("flip", True):
-            given |= {"augment": self.augment and functools.partial(self.augment, flip=False), "flip_tta": False}
+            given |= {"augment": self.augment and partial(self.augment, flip=False), "flip_tta": False}
         return dataclasses.replace(self, **given)
 
-    @property
-    @abc.abstractmethod
-    def method(self):
-        """String, how the recipe trains: it completes "This recipe trains ..."."""
-
     def check_requirements(self, data_dir):
-        """Checks that everything is there that the training will need, before any image is read.
-
-        Args:
-            data_dir: String or path of the folder of images, or None for the recipe's own data set.
-
-        Raises:
-            ValueError: If the settings do not fit the data.
-            dlkit.data.DataError: If a file is missing, such as pretrained weights.
-        """
+        """Raises an error if something is missing that the training will need, before any image is read."""
         if self.image_size and not data_dir:
             raise ValueError(
-                "Expected image_size only with a folder of images, which are resized to it (on the command line: "
-                f"--image-size with --data). Received: image_size={self.image_size} without a folder."
+                "Expected image_size (--image-size) only with a folder of images (--data), which are resized to it. "
+                f"Received: image_size={self.image_size} without a folder."
             )
 
     def settings(self):
-        """The settings that a run folder remembers, besides data and seed.
-
-        Returns:
-            Dictionary that JSON can hold.
-        """
+        """The settings that a run folder remembers, besides data and seed, as a dictionary that JSON can hold."""
         return {"epochs": self.epochs, "batch_size": self.batch_size, "flip": self.flip}
 
     def folder_image_size(self, sizes):
-        """The size at which the images of a folder are read.
-
-        Args:
-            sizes: Set of (height, width), the sizes of its images, or of a sample of them.
-
-        Returns:
-            (height, width), or None to leave the images as they are.
-        """
+        """(height, width) at which a folder with images of these sizes is read; None leaves them as they are."""
         return self.image_size and (self.image_size, self.image_size)
 
     @abc.abstractmethod
     def train(self, job):
-        """Trains, or resumes where the training was stopped.
+        """Trains a `Job`, or resumes it where it was stopped.
 
-        Args:
-            job: The `Job`.
-
-        Returns:
-            (model, history): the trained model, and a list with a dictionary for each epoch.
+        Returns (model, history): the trained model, and a list with a dictionary for each epoch.
         """
 
     def fit(self, model, job, *, batch_size, augment, callbacks=()):
-        """Trains a compiled model with `training.fit`.
-
-        Args:
-            model: A compiled `keras.Model`.
-            job: The `Job`.
-            batch_size: Integer, images in a training step.
-            augment: As for `data.pipeline`.
-            callbacks: List of `keras.callbacks.Callback`, default none.
-
-        Returns:
-            List with a dictionary for each epoch.
-        """
+        """Trains a compiled model with `training.fit`, and returns the history."""
         options = {"batch_size": batch_size, "augment": augment, "seed": job.runtime.seed, "training": True}
         return training.fit(
             model,
@@ -176,3 +121,9 @@ class Recipe(abc.ABC):
             verbose=job.verbose,
             strategy=job.strategy,
         )
+
+
+def compile_with_adam(model, learning_rate):
+    """Compiles a classifier that returns logits with Adam and cross-entropy."""
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(learning_rate), loss, metrics=["accuracy"])

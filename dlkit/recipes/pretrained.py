@@ -1,7 +1,5 @@
 """Recipes that fine-tune a pretrained network: first a head on its frozen features, then its last stages too."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,53 +8,44 @@ import keras
 import numpy as np
 
 from dlkit import data, runtime, transfer, validation
-from dlkit.recipes.base import Recipe
+from dlkit.recipes.base import Recipe, compile_with_adam
 
 
 @dataclass(frozen=True, kw_only=True)
 class FineTuning(Recipe):
     """Settings of a fine-tuning in two phases.
 
+    `epochs` and `batch_size`, which is halved when memory runs out, are those of the second phase.
+
     Attributes:
         backbone: String, a key of `transfer.BACKBONES`.
         image_size: Integer, height and width at which the backbone works.
-        weights: String, "imagenet" (default), the path of a weights file, or "none" for random weights.
         unfreeze: String, the stage from which the second phase trains, such as "conv5", as for `transfer.unfreeze`; ""
             trains the complete network.
+        learning_rate: Float, Adam's learning rate in the second phase.
         batch_norm: Boolean, default False, whether the second phase trains batch normalization too.
-        hidden: Tuple of integers, default (512,), the units of the head's hidden layers.
-        head_learning_rate: Float, default 0.001, Adam's learning rate in the first phase.
-        learning_rate: Float, default 0.0001, Adam's learning rate in the second phase.
-
-    `epochs` is the maximum number of epochs of the second phase, which early stopping may end sooner. `batch_size` is
-    the batch size of the second phase; it is halved when memory runs out.
+        weights: String, "imagenet" (default), the path of a weights file, or "none" for random weights.
     """
 
     backbone: str
     image_size: int
     unfreeze: str
-    weights: str = "imagenet"
+    learning_rate: float
     batch_norm: bool = False
-    hidden: tuple[int, ...] = (512,)
-    head_learning_rate: float = 1e-3
-    learning_rate: float = 1e-4
+    weights: str = "imagenet"
 
     OPTIONS = (*Recipe.OPTIONS, "unfreeze", "weights")
-    method = "a pretrained network"
 
     def check_requirements(self, data_dir):
         validation.check_integer("image_size", self.image_size, at_least=32)  # the networks halve it five times
         if self.weights == "imagenet":
             transfer.find_weights(self.backbone)
         elif self.weights != "none" and not Path(self.weights).is_file():
-            raise data.DataError(
-                f'Expected weights to be "imagenet", "none" or a weights file. Received: {self.weights}, which is not '
-                "a file."
-            )
+            raise data.DataError(f'Expected weights "imagenet", "none" or a file. Received: {self.weights}, no file.')
 
     def settings(self):
-        names = ("image_size", "unfreeze", "weights")
-        return {**super().settings(), **{name: getattr(self, name) for name in names}, "weights": str(self.weights)}
+        own = {"image_size": self.image_size, "unfreeze": self.unfreeze, "weights": str(self.weights)}
+        return super().settings() | own
 
     def folder_image_size(self, sizes):
         if len(sizes) == 1 and max(max(sizes)) <= self.image_size:
@@ -71,7 +60,7 @@ class FineTuning(Recipe):
             weights=None if self.weights == "none" else self.weights,
             precision=job.runtime.precision if job.runtime.device.startswith("GPU") else "float32",
         )
-        head = transfer.build_head(backbone.output_shape[1:], len(job.class_names), hidden=self.hidden)
+        head = transfer.build_head(backbone.output_shape[1:], len(job.class_names))
         model = keras.Model(backbone.input, head(backbone.output), name=self.backbone)
         transfer.unfreeze(model, self.unfreeze, batch_norm=self.batch_norm)  # reports a mistyped stage at once
         head_history = self._train_head(backbone, head, job)
@@ -92,20 +81,13 @@ class FineTuning(Recipe):
                 model.set_weights(start)
 
     def _train_head(self, backbone, head, job):
-        """Trains the head alone, on features that are computed once: seconds instead of minutes for each epoch.
-
-        Returns the entry for the history.
-        """
+        """Trains the head alone, on features that are computed once: seconds instead of minutes for each epoch."""
         start = time.perf_counter()
         train_features, val_features = (
             np.asarray(transfer.cached_features(backbone, images, job.cache), "float32")
             for images, _ in (job.train_split, job.val_split)
         )
-        head.compile(
-            keras.optimizers.Adam(self.head_learning_rate),
-            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=["accuracy"],
-        )
+        compile_with_adam(head, 1e-3)
         history = head.fit(
             train_features,
             job.train_split[1],
@@ -120,9 +102,8 @@ class FineTuning(Recipe):
         return {"phase": "head", "val_accuracy": best, "seconds": time.perf_counter() - start}
 
     def _fine_tune(self, model, job, batch_size):
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         with job.scope():
-            model.compile(keras.optimizers.Adam(self.learning_rate), loss, metrics=["accuracy"])
+            compile_with_adam(model, self.learning_rate)
         callbacks = [
             keras.callbacks.ReduceLROnPlateau(monitor="val_loss", factor=0.3, patience=1),
             keras.callbacks.EarlyStopping(monitor="val_loss", patience=3, restore_best_weights=True),

@@ -1,6 +1,7 @@
-"""The run folder: it remembers the settings of its training, belongs to one training, and holds only complete files."""
+"""The run folder: it remembers the settings of its training and belongs to one training at a time.
 
-from __future__ import annotations
+`metrics.json` is written last, so a folder that has it is finished, and all of its files are complete.
+"""
 
 import contextlib
 import hashlib
@@ -24,18 +25,7 @@ CHUNK = 500  # images that are looked at together, since they may be decoded fro
 
 
 def split_validation(split, seed):
-    """Sets a tenth of the training images aside for validation, the same fraction of every class.
-
-    Args:
-        split: Tuple (images, labels) of arrays.
-        seed: Integer; the same seed gives the same split.
-
-    Returns:
-        ((images, labels), (images, labels)): for training and for validation.
-
-    Raises:
-        DataError: If there are too few images to set some of every class aside.
-    """
+    """Sets a tenth of the training images of every class aside: ((images, labels), (images, labels))."""
     images, labels = split
     counts = np.bincount(labels).tolist()
     if min(counts) < 2 or -(-len(labels) // 10) < len(counts):
@@ -48,14 +38,7 @@ def split_validation(split, seed):
 
 
 def describe_data(dataset):
-    """What identifies the data of a run: name, source, sizes, and a checksum of all images, labels and class names.
-
-    Args:
-        dataset: A `Dataset`.
-
-    Returns:
-        Dictionary that JSON can hold.
-    """
+    """What identifies the data of a run: name, source, sizes, and a checksum of all images, labels and class names."""
     digest = hashlib.sha256("\n".join(dataset.class_names).encode())
     for array in (*dataset.train, *dataset.test):
         for start in tqdm(range(0, len(array), CHUNK), desc="checksum", delay=1, disable=None):
@@ -72,18 +55,10 @@ def describe_data(dataset):
 
 @contextlib.contextmanager
 def claim(folder, settings):
-    """Context manager that keeps a run folder, which it makes if necessary, for one training with these settings.
+    """Keeps a run folder, which it makes if necessary, for one training with these settings while the block runs.
 
-    Other processes are kept out until the end of the block. If the block ends with an error before anything is saved,
-    the folder belongs to no training, so that it can be used after the mistake is corrected.
-
-    Args:
-        folder: Path of the run folder.
-        settings: Dictionary that JSON can hold.
-
-    Raises:
-        DataError: If the settings in the folder cannot be read.
-        ValueError: If the folder belongs to a training with other settings or other data, or to another process.
+    If the block ends with an error before anything is saved, the folder belongs to no training, so that it can be used
+    after the mistake is corrected. Raises a ValueError if it belongs to other settings or to another process.
     """
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "settings.json"
@@ -95,7 +70,7 @@ def claim(folder, settings):
             raise ValueError(
                 f"{folder} belongs to another training: {changes}. Choose another --out, or delete that folder."
             )
-        write_atomically(file, lambda part: part.write_text(json.dumps(settings, indent=2)))
+        write_json(file, settings)
         try:
             yield
         except BaseException:
@@ -118,47 +93,34 @@ def _lock(file, folder):
 
 
 def read_json(file, **types):
-    """Reads a JSON file that a training has written.
-
-    Args:
-        file: Path.
-        **types: The type of each entry that the file must have.
-
-    Returns:
-        Dictionary.
-
-    Raises:
-        DataError: If the file does not hold a dictionary with these entries, for example because the disk was full.
-    """
+    """Reads a dictionary that `write_json` has written. Raises a DataError if it lacks an entry of one of the types."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        if isinstance(content, dict) and all(isinstance(content.get(key), kind) for key, kind in types.items()):
-            return content
-        error = f"it holds {str(content)[:50]}"
-    except ValueError as found:  # json's own error is a subclass
-        error = found
-    raise DataError(
-        f"{file} is damaged, or was not written by a training: {error}. Delete {file.parent} and train again, or "
-        "choose another --out."
-    )
+        if not isinstance(content, dict) or not all(isinstance(content.get(key), types[key]) for key in types):
+            raise ValueError(f"it holds {str(content)[:50]}")
+        return content
+    except ValueError as error:  # json's own error is a subclass
+        raise DataError(
+            f"{file} is damaged, or was not written by a training: {error}. Delete {file.parent} and train again, or "
+            "choose another --out."
+        ) from error
+
+
+def write_json(file, content):
+    """Writes JSON under another name and then renames it, so that a file under its own name is complete."""
+    part = file.with_name(f"part-{file.name}")
+    part.write_text(json.dumps(content, indent=2))
+    os.replace(part, file)
 
 
 def write_results(folder, model, dataset, history, conditions):
-    """Evaluates the model on the test images and writes everything that a finished run has; `metrics.json` comes last.
+    """Evaluates a model, writes everything that a finished run has, and returns the content of `metrics.json`.
 
-    Args:
-        folder: Path of the run folder.
-        model: The trained `keras.Model`, uncompiled, so that plain Keras can load it.
-        dataset: The `Dataset`.
-        history: List with a dictionary for each epoch.
-        conditions: Dictionary that JSON can hold: settings, data, device. If its "flip_tta" is True, the model predicts
-            with test-time augmentation, as for `evaluate.predict_probs`.
-
-    Returns:
-        Dictionary, the content of `metrics.json`.
+    The model is trained, but not compiled, so that plain Keras can load it. `conditions` is a dictionary that JSON can
+    hold: settings, data, device, and whether to predict with "flip_tta".
     """
     images, labels = dataset.test
-    write_atomically(folder / "model.keras", model.save)
+    model.save(folder / "model.keras")
     probs = evaluate.predict_probs(model, images, flip_tta=conditions["flip_tta"])
     predicted, counts = probs.argmax(axis=1), np.bincount(labels)
     accuracy = accuracy_score(labels, predicted)
@@ -175,22 +137,15 @@ def write_results(folder, model, dataset, history, conditions):
         "history": history,
     }
     matrix = plots.plot_confusion_matrix(labels, predicted, dataset.class_names)
+    matrix.savefig(folder / "confusion.png", dpi=150)
     sample = plots.plot_predictions(images[:24], labels[:24], probs[:24], dataset.class_names)
-    write_atomically(folder / "confusion.png", lambda part: matrix.savefig(part, dpi=150))
-    write_atomically(folder / "predictions.png", lambda part: sample.savefig(part, dpi=150))
-    write_atomically(folder / "metrics.json", lambda part: part.write_text(json.dumps(metrics, indent=2)))
+    sample.savefig(folder / "predictions.png", dpi=150)
+    write_json(folder / "metrics.json", metrics)
     return metrics
 
 
 def border_brightness(images):
-    """Mean of the outermost pixels of each image, which tells dark writing on a light ground from light on dark.
-
-    Args:
-        images: uint8 array of shape (count, height, width[, channels]).
-
-    Returns:
-        Array of shape (count,), from 0 to 255.
-    """
+    """Mean of the outermost pixels of each image, which tells dark writing on a light ground from light on dark."""
     images = np.asarray(images)
     border = np.ones(images.shape[1:3], bool)
     border[1:-1, 1:-1] = False
@@ -198,12 +153,7 @@ def border_brightness(images):
 
 
 def report_flips(model, val_split):
-    """Says so if test-time augmentation with flips costs accuracy on the validation images.
-
-    Args:
-        model: A `keras.Model` that returns logits.
-        val_split: Tuple (images, labels).
-    """
+    """Says so if test-time augmentation with flips costs accuracy on the validation images."""
     images, labels = val_split
     with_flips, without = (
         accuracy_score(labels, evaluate.predict_probs(model, images, flip_tta=flip).argmax(axis=1))
@@ -215,18 +165,3 @@ def report_flips(model, val_split):
             "image, which this recipe predicts with: left and right seem to matter. Train again with flip=False (on "
             "the command line: --no-flip)."
         )
-
-
-def write_atomically(path, write):
-    """Writes a file under another name and then renames it, so that a file under its own name is complete.
-
-    Args:
-        path: Path of the file.
-        write: Function that writes the file to the path it is given.
-    """
-    part = path.with_name(f"part-{path.name}")
-    try:
-        write(part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -3,19 +3,5 @@
 from dlkit.runtime.console import suppress_native_stderr
 from dlkit.runtime.device import configure_device, exact, is_out_of_memory
 from dlkit.runtime.shell import dlkit_command
-from dlkit.runtime.startup import TIERS, Runtime, setup, versions
+from dlkit.runtime.startup import Runtime, setup, versions
 from dlkit.runtime.workers import strategy, worker
-
-__all__ = [
-    "TIERS",
-    "Runtime",
-    "configure_device",
-    "dlkit_command",
-    "exact",
-    "is_out_of_memory",
-    "setup",
-    "strategy",
-    "suppress_native_stderr",
-    "versions",
-    "worker",
-]

@@ -1,7 +1,5 @@
 """What a process writes to its terminal or notebook, and what of the log output of TensorFlow is kept from it."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import sys
@@ -10,17 +8,15 @@ import tempfile
 
 def is_interactive():
     """Whether a person reads standard output: it goes to a notebook or a terminal."""
-    in_notebook = "ipykernel" in sys.modules and type(sys.stdout).__module__.startswith("ipykernel")
-    return in_notebook or sys.stdout.isatty()
+    return type(sys.stdout).__module__.startswith("ipykernel") or sys.stdout.isatty()
 
 
 @contextlib.contextmanager
 def suppress_native_stderr():
     """Suppresses what TensorFlow writes to standard error while it starts, and replays it on error.
 
-    Messages such as "oneDNN custom operations are on" or "Could not find cuda drivers" come from C++ and ignore every
-    setting of Python, so the file descriptor itself is redirected. When the block raises an exception, everything that
-    was written is printed, because it may hold the cause.
+    Messages such as "Could not find cuda drivers" come from C++ and ignore every setting of Python, so the file
+    descriptor itself is redirected. When the block raises an exception, what was written may hold the cause.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()

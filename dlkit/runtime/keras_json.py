@@ -1,17 +1,11 @@
-"""A user's Keras settings, keras.json and KERAS_BACKEND: which of them break a lesson. Standard library only."""
-
-from __future__ import annotations
+"""A user's Keras settings in keras.json: which of them break a lesson. Standard library only."""
 
 import json
 import os
 from pathlib import Path
 
-# Key: (what the lessons need, what Keras accepts too and `runtime.setup` corrects).
-_NEEDED = {
-    "image_data_format": ("channels_last", ("channels_first",)),
-    "floatx": ("float32", ("float16", "float64")),
-    "backend": ("tensorflow", ()),
-}
+_NEEDED = {"image_data_format": "channels_last", "floatx": "float32", "backend": "tensorflow"}
+_CORRECTED = ("channels_first", "float16", "float64")  # values that Keras accepts and `runtime.setup` replaces
 
 
 def keras_home():
@@ -32,14 +26,11 @@ def find_problem():
             settings = json.load(file)
     except FileNotFoundError:
         return None
-    except OSError as error:
-        return "problem", f"cannot be read ({error.strerror}), and Keras stops with an error"
-    except ValueError as error:
-        return "note", f"is not valid JSON ({error}), and Keras ignores it"
-    status, wrong = "note", []
-    for key, (needed, accepted) in _NEEDED.items():
-        overridden = key == "backend" and os.environ.get("KERAS_BACKEND")
-        if (value := settings.get(key, needed)) != needed and not overridden:
-            status = status if value in accepted else "problem"
-            wrong.append(f"{key} {value!r} (the lessons need {needed!r})")
-    return (status, f"has {', '.join(wrong)}") if wrong else None
+    except (OSError, ValueError) as error:  # Keras ignores what is not valid JSON
+        return "problem" if isinstance(error, OSError) else "note", f"cannot be read: {error}"
+    if os.environ.get("KERAS_BACKEND"):
+        settings.pop("backend", None)  # the variable replaces it
+    wrong = {key: settings[key] for key, needed in _NEEDED.items() if settings.get(key, needed) != needed}
+    text = ", ".join(f"{key} {value!r} (the lessons need {_NEEDED[key]!r})" for key, value in wrong.items())
+    status = "note" if all(value in _CORRECTED for value in wrong.values()) else "problem"
+    return (status, f"has {text}") if wrong else None

@@ -1,7 +1,5 @@
 """Advice when the network fails, for downloads and the doctor. Standard library only."""
 
-from __future__ import annotations
-
 import errno
 import os
 import socket
@@ -46,26 +44,19 @@ def suggest_fix(error, url):
     One step in words, without a period because it may end with a command to paste; None where the best advice is to try
     again later.
     """
-    text, proxy = str(error), proxy_for(url)
-    if "CERTIFICATE_VERIFY_FAILED" in text:
-        return _suggest_certificate_fix(text)
-    if "Tunnel connection failed: 407" in text or getattr(error, "code", None) == 407:
-        login = shell.set_variable_command("HTTPS_PROXY", f"http://NAME:PASSWORD@{proxy or 'HOST:PORT'}")
-        return f"the proxy requires a user name and a password (write @ as %40, and so on): {login}"
-    cause = getattr(error, "reason", error)
+    proxy, cause = proxy_for(url), getattr(error, "reason", error)
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        macos = "run Install Certificates.command in Applications/Python; " if sys.platform == "darwin" else ""
+        command = shell.set_variable_command("SSL_CERT_FILE", "/path/to/root.pem")
+        return (
+            f"check the date of this computer; {macos}in the network of a school or company, ask for its root "
+            f"certificate as a PEM file and name it: {command}"
+        )
+    if "Tunnel connection failed: 407" in str(error) or getattr(error, "code", None) == 407:
+        command = shell.set_variable_command("HTTPS_PROXY", f"http://NAME:PASSWORD@{proxy or 'HOST:PORT'}")
+        return f"the proxy requires a user name and a password (write @ as %40, and so on): {command}"
     if getattr(cause, "errno", None) == errno.ENOSPC:
         return "make room on the disk"
     if isinstance(cause, socket.gaierror) or getattr(cause, "errno", None) in _UNREACHABLE:
         return f"check the proxy {proxy}, which HTTPS_PROXY or the system names" if proxy else "check the connection"
     return None
-
-
-def _suggest_certificate_fix(text):
-    if "expired" in text or "not yet valid" in text:
-        return "check the date and time of this computer"
-    school = "in the network of a school or company, ask for its root certificate as a PEM file and name it: "
-    school += shell.set_variable_command("SSL_CERT_FILE", "/path/to/root.pem")
-    if sys.platform != "darwin":
-        return school
-    script = "/Applications/Python {}.{}/Install Certificates.command".format(*sys.version_info[:2])
-    return f"{shell.join_command('open', script)} installs Python's own certificates; {school}"

@@ -1,7 +1,5 @@
 """`setup`, the first line of every lesson, and what it returns."""
 
-from __future__ import annotations
-
 import os
 import platform
 import sys
@@ -44,14 +42,7 @@ class Runtime:
     seed: int
 
     def choose(self, *, lesson, full):
-        """Returns the value for this tier.
-
-        Args:
-            lesson: What to return in the lesson tier.
-            full: What to return in the full tier.
-
-        Returns:
-            `lesson` or `full`.
+        """Returns the value of the argument that is named like this tier.
 
         Example:
             >>> rt = Runtime(tier="lesson", device="CPU", precision="float32", seed=0)
@@ -108,11 +99,7 @@ def setup(seed=0, *, exact=False):
 
 
 def versions():
-    """Versions of the software that a result depends on. They are found without importing TensorFlow or Keras.
-
-    Returns:
-        Dictionary {name: version} with the keys "Python", "TensorFlow" and "Keras".
-    """
+    """Versions of Python, TensorFlow and Keras, {name: version}. They are found without importing any of these."""
     from importlib.metadata import version
 
     return {"Python": platform.python_version(), "TensorFlow": version("tensorflow"), "Keras": version("keras")}

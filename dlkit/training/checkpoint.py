@@ -1,10 +1,6 @@
 """A callback that saves everything a training needs in order to resume with the same result."""
 
-from __future__ import annotations
-
-import contextlib
 import errno
-import glob
 import json
 import math
 import os
@@ -16,12 +12,6 @@ import numpy as np
 
 STATEFUL_CALLBACKS = (keras.callbacks.EarlyStopping, keras.callbacks.ReduceLROnPlateau)
 CALLBACK_STATE = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")  # attributes of those two
-_ADVICE = {
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), " Free some space and start again."),
-    **dict.fromkeys((errno.ENOENT, errno.ENOTDIR), " Create the folder, or choose another one."),
-    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), " Make the folder writable, or choose another one."),
-}
-_STALE = 600  # seconds without a change after which an unfinished file belongs to a process that was killed
 
 
 class DivergedError(ValueError):
@@ -31,19 +21,16 @@ class DivergedError(ValueError):
 class Checkpoint(keras.callbacks.Callback):
     """Callback that saves the complete training state after every epoch, in one file that is always valid.
 
-    The state holds every number that training carries along: weights, the optimizer's moments and step count, the seed
-    generators of dropout, and what `EarlyStopping` and `ReduceLROnPlateau` remember. `keras.callbacks.BackupAndRestore`
-    restores neither the seed generators nor those callbacks, so a training that it resumes ends with other weights than
-    one that was never stopped.
+    The state is every number that training carries along: weights, the optimizer's moments and step count, the seed
+    generators of dropout, and what `EarlyStopping` and `ReduceLROnPlateau` remember. The last two are what
+    `keras.callbacks.BackupAndRestore` lacks, so a training that it resumes ends with other weights.
 
     The file is written under another name and then renamed, so that a kill or a full disk at any moment leaves the last
-    complete epoch. When the loss or a weight becomes NaN or infinite, training ends with a `DivergedError`, and that
-    epoch is not saved.
+    complete epoch. An epoch in which the loss or a weight becomes NaN or infinite raises a `DivergedError` instead.
 
     Args:
         path: String or path, the file; it ends in `.npz`. Its folder must exist.
-        callbacks: List of the other callbacks of this training, default none. The state of `EarlyStopping` and
-            `ReduceLROnPlateau` is saved too. Pass this callback to `fit` after them.
+        callbacks: List of the other callbacks of this training, default none. Pass this one to `fit` after them.
 
     Attributes:
         history: List with a dictionary for each epoch: the metrics by Keras's names, and "seconds".
@@ -58,21 +45,15 @@ class Checkpoint(keras.callbacks.Callback):
         self.stateful_callbacks = [callback for callback in callbacks if isinstance(callback, STATEFUL_CALLBACKS)]
         self.path, self.history, self.stopped = Path(path), [], False
         self._start, self._saved_callbacks, self._epoch, self._batches = 0.0, (), 0, 0
+        self._part = self.path.with_name(f"{self.path.name}.part")
         if self.path.suffix != ".npz":
             raise ValueError(f"Expected a checkpoint whose name ends in .npz. Received: {str(path)!r}.")
 
     def restore(self, model):
-        """Loads the saved state into a compiled model, if there is any.
-
-        Args:
-            model: The compiled `keras.Model` of this training.
-
-        Returns:
-            Integer, the number of epochs that are done; 0 when nothing was saved.
+        """Loads the saved state into a compiled model and returns the number of its epochs; 0 when nothing was saved.
 
         Raises:
-            ValueError: If the file is damaged or belongs to another model, optimizer or set of callbacks, or the model
-                is not compiled.
+            ValueError: If the file is damaged or belongs to another model, optimizer or set of callbacks.
         """
         variables = training_variables(model)
         if not self.path.exists():
@@ -81,12 +62,9 @@ class Checkpoint(keras.callbacks.Callback):
             with np.load(self.path, allow_pickle=False) as saved:
                 about = json.loads(str(saved["about"]))
                 values = [saved[f"variable_{k}"] for k in range(about["variables"])]
-                best = [[saved[f"best_{c}_{k}"] for k in range(n)] or None for c, n in enumerate(about["best"])]
-            history, callbacks = ([dict(entry) for entry in about[key]] for key in ("history", "callbacks"))
-            stopped = bool(about["stopped"])
+                best = [[saved[f"best_{c}_{k}"] for k in range(n)] for c, n in enumerate(about["best"])]
         except Exception as error:  # NumPy, zipfile and json raise many kinds for a damaged file
-            is_damaged = not isinstance(error, (OSError, MemoryError))
-            fix = " Delete it to start from scratch." if is_damaged else ""
+            fix = "" if isinstance(error, (OSError, MemoryError)) else " Delete it to start from scratch."
             raise ValueError(f"{self.path} cannot be read as a checkpoint: {error}.{fix}") from error
         shapes = [tuple(variable.shape) for variable in variables]
         if [value.shape for value in values] != shapes or len(best) != len(self.stateful_callbacks):
@@ -96,33 +74,21 @@ class Checkpoint(keras.callbacks.Callback):
             )
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
-        self.history, self.stopped = history, stopped
-        self._saved_callbacks = list(zip(callbacks, best, strict=True))
+        self.history, self.stopped = about["history"], about["stopped"]
+        self._saved_callbacks = list(zip(about["callbacks"], best, strict=True))
         return len(self.history)
 
-    def restore_callbacks(self):
-        """Gives the stateful callbacks the state that they had when the file was saved."""
+    def on_train_begin(self, logs=None):
+        """Gives the stateful callbacks their saved state, which their own `on_train_begin` has just reset."""
         for callback, (attributes, best_weights) in zip(self.stateful_callbacks, self._saved_callbacks, strict=False):
-            for name, value in attributes.items():
-                setattr(callback, name, value)
+            vars(callback).update(attributes)
             if best_weights:
                 callback.best_weights = best_weights
 
     def check_writable(self):
         """Raises an `OSError` if the folder cannot be written to, before the first step instead of after an epoch."""
-        try:
-            self._part.touch()
-            self._part.unlink()
-        except OSError as error:
-            raise OSError(f"{self.path} cannot be written: {error}.{_ADVICE.get(error.errno, '')}") from error
-
-    @property
-    def _part(self):
-        """The name under which this process writes, so that two processes never write into the same file."""
-        return self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
-
-    def on_train_begin(self, logs=None):
-        self.restore_callbacks()  # their own on_train_begin has just reset them
+        self._part.touch()
+        self._part.unlink()
 
     def on_epoch_begin(self, epoch, logs=None):
         self._start, self._epoch, self._batches = time.perf_counter(), epoch, 0
@@ -142,10 +108,10 @@ class Checkpoint(keras.callbacks.Callback):
         The loss of the batches does not always show it: on a processor, ReLU turns NaN into 0.
         """
         broken = [v.path for v in training_variables(model) if not keras.ops.all(keras.ops.isfinite(v))]
+        if not math.isfinite(logs.get("val_loss", 0)):
+            broken.append("The validation loss")
         if broken:
             raise self._diverged(f"{broken[0]} became NaN or infinite in epoch {self._epoch + 1}")
-        if not math.isfinite(logs.get("val_loss", 0)):
-            raise self._diverged(f"The validation loss became {logs['val_loss']} in epoch {self._epoch + 1}")
 
     def _diverged(self, what):
         return DivergedError(
@@ -176,10 +142,13 @@ class Checkpoint(keras.callbacks.Callback):
             "stopped": bool(self.model.stop_training),
             "variables": len(values),
             "best": [len(weights) for weights in best],
-            "callbacks": [_attributes(callback) for callback in self.stateful_callbacks],
+            "callbacks": [
+                {name: value for name, value in vars(callback).items() if name in CALLBACK_STATE}
+                for callback in self.stateful_callbacks
+            ],
         }
         values |= {f"best_{c}_{k}": value for c, weights in enumerate(best) for k, value in enumerate(weights)}
-        self._write({"about": json.dumps(about), **values})
+        self._write({"about": json.dumps(about, default=float), **values})
 
     def _write(self, values):
         try:
@@ -189,34 +158,15 @@ class Checkpoint(keras.callbacks.Callback):
                 os.fsync(file.fileno())
             os.replace(self._part, self.path)
         except OSError as error:
-            raise OSError(
-                f"Epoch {self._epoch + 1} could not be saved: {error}. {self._saved()}.{_ADVICE.get(error.errno, '')}"
-            ) from error
+            advice = " Free some space and start again." if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+            message = f"Epoch {self._epoch + 1} could not be saved: {error}. {self._saved()}.{advice}"
+            raise OSError(message) from error
         finally:
-            with contextlib.suppress(OSError):
-                self._part.unlink(missing_ok=True)
-                for file in self.path.parent.glob(f"{glob.escape(self.path.name)}.*.part"):
-                    if time.time() - file.stat().st_mtime > _STALE:
-                        file.unlink()
-
-
-def _attributes(callback):
-    values = {name: getattr(callback, name) for name in CALLBACK_STATE if hasattr(callback, name)}
-    return {name: None if value is None else float(value) for name, value in values.items()}
+            self._part.unlink(missing_ok=True)
 
 
 def training_variables(model):
-    """All variables of a training: those of the model, of its seed generators and of its optimizer.
-
-    Args:
-        model: A compiled `keras.Model`. Its optimizer is built if it is not yet.
-
-    Returns:
-        List of `keras.Variable`.
-
-    Raises:
-        ValueError: If the model is not compiled.
-    """
+    """All variables of a compiled model: its own, those of its seed generators and of its optimizer, which is built."""
     if getattr(model, "optimizer", None) is None:
         raise ValueError(f"Expected a compiled model. Received: {model!r}. Call `model.compile` first.")
     model.optimizer.build(model.trainable_variables)

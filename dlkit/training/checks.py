@@ -1,7 +1,5 @@
 """What `fit` looks at before the first step: whether the model, its loss and the first batches fit together."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 
@@ -17,24 +15,18 @@ def check_first_batch(model, dataset, name):
         dataset: A `tf.data.Dataset` of (inputs, targets) or (inputs, targets, weights).
         name: String, what the dataset is called in messages, such as "validation_data".
 
-    Returns:
-        The first batch, a tuple.
-
     Raises:
         ValueError: If there is no batch, a number in it or an output of the model is NaN or infinite, or, for a loss
             that is a sparse cross-entropy, labels and outputs do not fit.
     """
-    if not hasattr(dataset, "element_spec"):
-        raise ValueError(f"Expected {name} to be a tf.data.Dataset. Received: {type(dataset).__name__}.")
     batch = next(iter(dataset), None)
     if not isinstance(batch, tuple) or len(batch) not in (2, 3):
         received = "no batch" if batch is None else f"a {type(batch).__name__}"
         raise ValueError(f"Expected {name} with batches (inputs, targets). Received: {received}.")
     for array in keras.tree.flatten(batch):
         check_finite(f"numbers in {name}", np.asarray(array))
-    if is_sparse_crossentropy(model.loss):
+    if is_sparse_crossentropy(getattr(model, "loss", None)):
         _check_classification(model, *batch[:2], name)
-    return batch
 
 
 def is_sparse_crossentropy(loss):

@@ -6,9 +6,6 @@ variable TF_CONFIG says which machines take part, and which of them this one is:
 https://www.tensorflow.org/guide/distributed_training#setting_up_the_tf_config_environment_variable
 """
 
-from __future__ import annotations
-
-import hashlib
 import itertools
 
 import keras
@@ -18,10 +15,6 @@ import tensorflow as tf
 from dlkit import runtime
 from dlkit.training.checkpoint import training_variables
 from dlkit.training.checks import check_first_batch, is_sparse_crossentropy
-
-
-class WorkerLostError(ConnectionError):
-    """Another worker stopped answering. The last complete epoch is saved."""
 
 
 def fit_distributed(
@@ -34,33 +27,27 @@ def fit_distributed(
     normalization differs: it computes its statistics over each worker's shard. Worker 0 reads and writes the
     checkpoint; the others receive its state before the first step, so that they need no shared file system.
 
+    Every worker validates on all of the validation data. Callbacks run on worker 0; a new learning rate, new weights or
+    a decision to stop reach the other workers after every epoch.
+
     Args:
-        model: A `keras.Model`, built and compiled in `strategy.scope()`, with a sparse cross-entropy as its loss.
-        make_train_ds, steps_per_epoch, epochs: As for `dlkit.training.fit`.
-        strategy: The `tf.distribute.Strategy` that `runtime.strategy()` returned.
+        model: A `keras.Model`, built and compiled in `strategy.scope()`, with a sparse cross-entropy as its loss. All
+            workers have the same model, data and settings, which `runtime.workers.agree` compares.
         saver: The `Checkpoint` of this training.
-        validation_data: A `tf.data.Dataset` of (inputs, targets), or None. Every worker validates on all of it.
-        callbacks: List of `keras.callbacks.Callback`. They run on worker 0; a new learning rate, new weights or a
-            decision to stop reach the other workers after every epoch.
-        verbose: Integer, 0 (silent), or 1 or 2 (one line for each epoch), default 1.
+        make_train_ds, strategy, steps_per_epoch, epochs, validation_data, callbacks, verbose: As for `fit`.
 
     Returns:
-        List with a dictionary for each epoch: "loss", "accuracy", "seconds", and "val_loss" and "val_accuracy" with
-        validation data. It is empty on workers other than 0.
+        The history, as `fit` returns it, of loss and accuracy; on workers other than 0 it is empty.
 
     Raises:
-        WorkerLostError: If another worker stops answering. Start all of them again with the same commands.
-        ValueError: If the workers differ in model, optimizer, loss, number of steps or validation data, the loss is
-            another one, the data do not fit the model, or the checkpoint cannot be used.
-        DivergedError: If the loss or a weight becomes NaN or infinite.
-        OSError: If an epoch cannot be saved.
+        ValueError, DivergedError, OSError: As for `fit`; also if the loss is no mean of sparse cross-entropies, or
+            another worker stops answering.
     """
     index, workers = runtime.worker()
     chief = index == 0
     if not is_sparse_crossentropy(model.loss) or model.loss.reduction != "sum_over_batch_size":
         raise ValueError(f"Expected a model whose loss is a mean of sparse cross-entropies. Received: {model.loss!r}.")
     try:
-        _check_agreement(strategy, model, validation_data, steps_per_epoch, epochs)
         with strategy.scope():
             training_variables(model)  # builds the optimizer
             done = saver.restore(model) if chief else 0
@@ -70,7 +57,7 @@ def fit_distributed(
         done = _broadcast_state(strategy, model, done, chief)
         callback_list = keras.callbacks.CallbackList([*callbacks, saver] if chief else [], model=model)
         batches, step = _make_batches(strategy, model, make_train_ds, done), _make_step(strategy, model)
-        evaluate = _make_evaluation(model)
+        evaluate = tf.function(lambda x, y: _sums(model, y, model(x, training=False)))  # on this worker alone
         callback_list.on_train_begin()
         for epoch in range(done, epochs):
             if model.stop_training:
@@ -79,10 +66,11 @@ def fit_distributed(
             callback_list.on_epoch_begin(epoch)
             logs = _train_epoch(step, batches, steps_per_epoch, saver)
             if validation_data is not None:
-                logs |= {f"val_{name}": v for name, v in _means(evaluate(*batch) for batch in validation_data).items()}
+                validated = _means(evaluate(*batch) for batch in validation_data)
+                logs |= {f"val_{name}": value for name, value in validated.items()}
             saver.check_epoch(model, logs)  # on every worker, so that all of them end
             if verbose:
-                _print_epoch(epoch, epochs, logs)
+                print(f"Epoch {epoch + 1}/{epochs}", *(f"{k}: {v:.4f}" for k, v in logs.items()), sep=" - ", flush=True)
             callback_list.on_epoch_end(epoch, logs)
             _broadcast_state(strategy, model, epoch + 1, chief)  # a new learning rate, or the decision to stop
         callback_list.on_train_end()
@@ -90,7 +78,7 @@ def fit_distributed(
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.InternalError, tf.errors.CancelledError) as e:
         if workers == 1:  # several devices of one machine: no worker can be lost, so it is something else
             raise
-        raise WorkerLostError(
+        raise ConnectionError(
             f"Lost the connection to another worker ({e.message.splitlines()[0]}). The last complete epoch is saved in "
             f"{saver.path} of worker 0. Start all workers again with the same commands."
         ) from e
@@ -101,61 +89,29 @@ def _train_epoch(step, batches, steps_per_epoch, saver):
     """One epoch of training; returns the means of loss and accuracy."""
     sums = []
     for batch in itertools.islice(batches, steps_per_epoch):
-        sums.append([float(value) for value in step(batch)])
-        saver.check_loss(sums[-1][0], len(sums) - 1)
+        sums.append(step(batch))
+        saver.check_loss(float(sums[-1][0]), len(sums) - 1)
     saver.check_batches(len(sums), steps_per_epoch)
     return _means(sums)
 
 
-def _print_epoch(epoch, epochs, logs):
-    print(f"Epoch {epoch + 1}/{epochs} - " + " - ".join(f"{k}: {v:.4f}" for k, v in logs.items()), flush=True)
-
-
 def _broadcast_state(strategy, model, done, chief):
     """Gives every worker the state of worker 0, and its decision to stop; returns its number of finished epochs."""
+
+    @tf.function
+    def total(numbers):
+        return strategy.reduce("SUM", strategy.run(tf.identity, args=(numbers,)), axis=None)
+
     variables = training_variables(model)
     values = [np.asarray(variable, "float64") for variable in variables]  # exact for every dtype in there
     flat = np.concatenate([[done, model.stop_training], *(value.ravel() for value in values)])
-    flat = _sum_over_workers(strategy, flat if chief else np.zeros_like(flat))
+    devices = strategy.num_replicas_in_sync // runtime.worker()[1]  # of each worker; all of them add the same values
+    flat = total(tf.constant(flat if chief else np.zeros_like(flat))).numpy() / devices
     ends = np.cumsum([2, *(value.size for value in values)])
     for variable, value, start in zip(variables, values, ends, strict=False):
         variable.assign(flat[start : start + value.size].reshape(value.shape).astype(variable.dtype))
     model.stop_training = bool(flat[1])
     return int(flat[0])
-
-
-def _sum_over_workers(strategy, array):
-    @tf.function
-    def total(numbers):
-        return strategy.reduce("SUM", strategy.run(tf.identity, args=(numbers,)), axis=None)
-
-    devices = strategy.num_replicas_in_sync // runtime.worker()[1]  # of each worker; all of them add the same values
-    return total(tf.constant(array)).numpy() / devices
-
-
-def _check_agreement(strategy, model, validation_data, steps_per_epoch, epochs):
-    """Refuses to train on workers that differ, which would end in other weights, or in TensorFlow's errors."""
-    batch = () if validation_data is None else check_first_batch(model, validation_data, "validation_data")
-    exact = [np.asarray(array) for array in keras.tree.flatten(batch)]
-    settings = {
-        "model": [(tuple(variable.shape), variable.dtype) for variable in model.variables],
-        "optimizer": {**model.optimizer.get_config(), "name": None},
-        "loss": model.loss.get_config(),
-        "steps_per_epoch": steps_per_epoch,
-        "epochs": epochs,
-        "validation_data": [array.tobytes() for array in exact if array.dtype.kind in "iub"],  # floats are rounded
-    }
-    index, workers = runtime.worker()
-    table = np.zeros((workers, len(settings)))  # of 48-bit numbers, which float64 holds and adds exactly
-    for k, value in enumerate(settings.values()):
-        table[index, k] = int.from_bytes(hashlib.sha256(repr(value).encode()).digest()[:6], "big")
-    table = _sum_over_workers(strategy, table)
-    for k, row in enumerate(table):
-        if different := [name for name, a, b in zip(settings, row, table[0], strict=True) if a != b]:
-            raise ValueError(
-                f"Expected the same training on all workers. Received: worker {k} differs from worker 0 in "
-                f"{', '.join(different)}. Start the same program, with the same data, on every machine."
-            )
 
 
 def _make_batches(strategy, model, make_train_ds, first_epoch):
@@ -195,11 +151,6 @@ def _make_step(strategy, model):
         return [strategy.reduce("SUM", value, axis=None) for value in strategy.run(on_replica, args=batch)]
 
     return step
-
-
-def _make_evaluation(model):
-    """The same sums for a batch of validation data, on this worker alone."""
-    return tf.function(lambda x, y: _sums(model, y, model(x, training=False)))
 
 
 def _sums(model, y, logits):

@@ -1,7 +1,5 @@
 """`fit` that resumes after a stop, and a model's restart with new weights."""
 
-from __future__ import annotations
-
 import keras
 
 from dlkit.training.checkpoint import Checkpoint, training_variables
@@ -35,30 +33,28 @@ def fit(
         callbacks: List of `keras.callbacks.Callback`, default none. The state of `EarlyStopping` and of
             `ReduceLROnPlateau` survives a stop too.
         verbose: Integer, 0 (silent), 1 (progress bar) or 2 (one line for each epoch), default 1.
-        strategy: A `tf.distribute.Strategy` that `runtime.strategy()` returned, if the model was built and compiled in
-            its scope, or None (the default). The training then runs on all its workers and devices.
+        strategy: The `tf.distribute.Strategy` of `runtime.strategy()` in whose scope the model was built and compiled,
+            or None (the default). The training runs on all its workers and devices.
 
     Returns:
         List with a dictionary for each epoch: the metrics by Keras's names, and "seconds" of training and validation.
 
     Raises:
-        ValueError: If an argument is out of range; if the first batch holds NaN or labels that do not fit the outputs
-            of the model; if the dataset ends early; or if the checkpoint is damaged or belongs to another model,
-            optimizer or set of callbacks.
+        ValueError: If an argument is out of range, the first batch does not fit the model or holds NaN, the dataset
+            ends early, or the checkpoint is damaged or belongs to another model, optimizer or set of callbacks.
         DivergedError: If the loss or a weight becomes NaN or infinite. The last complete epoch stays saved.
-        OSError: If the folder of the checkpoint cannot be written to, or an epoch cannot be saved. The last complete
-            epoch before it stays saved.
-        dlkit.training.distributed.WorkerLostError: If another worker of the strategy stops answering.
+        OSError: If the folder of the checkpoint cannot be written to, or an epoch cannot be saved.
+        ConnectionError: If another worker of the strategy stops answering.
     """
     saver = Checkpoint(checkpoint, callbacks)
-    if not callable(make_train_ds):
-        raise ValueError(f"Expected make_train_ds to be a function (first_epoch, shard). Received: {make_train_ds!r}.")
     options = {
         "steps_per_epoch": check_integer("steps_per_epoch", steps_per_epoch),
         "epochs": check_integer("epochs", epochs),
         "verbose": check_integer("verbose", verbose, at_least=0, at_most=2),
         "validation_data": validation_data,
     }
+    if validation_data is not None:
+        check_first_batch(model, validation_data, "validation_data")
     if strategy is not None:
         from dlkit.training import distributed  # here: it needs TensorFlow, the rest runs on every backend of Keras
 
@@ -68,17 +64,10 @@ def fit(
         saver.check_writable()
         train_ds = make_train_ds(done, (0, 1))
         check_first_batch(model, train_ds, "the training set")
-        if validation_data is not None:
-            check_first_batch(model, validation_data, "validation_data")
-        model.fit(
-            train_ds,
-            initial_epoch=done,
-            callbacks=[*callbacks, saver],
-            shuffle=False,  # the dataset shuffles itself
-            **options,
-        )
+        callbacks = [*callbacks, saver]
+        model.fit(train_ds, initial_epoch=done, callbacks=callbacks, shuffle=False, **options)  # it shuffles itself
     else:
-        saver.restore_callbacks()
+        saver.on_train_begin()
         for callback in saver.stateful_callbacks:  # EarlyStopping restores the best weights at the end of a training
             callback.set_model(model)
             callback.on_train_end()
@@ -86,9 +75,7 @@ def fit(
 
 
 def restart(model, seed):
-    """Gives a compiled model new initial weights and a fresh optimizer, without compiling it again.
-
-    For comparisons over several seeds: compiling and tracing costs seconds, this does not.
+    """Gives a compiled model new initial weights and a fresh optimizer, without the seconds that compiling costs.
 
     Args:
         model: A compiled Sequential or functional `keras.Model`. Its learning rate stays as it is now.

@@ -1,7 +1,5 @@
 """Losses that Keras lacks."""
 
-from __future__ import annotations
-
 import keras
 from keras import ops
 

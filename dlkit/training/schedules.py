@@ -1,7 +1,5 @@
 """Learning-rate schedules that Keras lacks."""
 
-from __future__ import annotations
-
 import keras
 
 from dlkit.validation import check_integer, check_number

@@ -6,7 +6,7 @@ import pytest
 from dlkit import data
 
 
-def test_repr_of_a_stand_in_shows_no_paths(no_data_env):
+def test_repr_of_a_stand_in_shows_no_paths(no_data_env, small_stand_ins):
     summary = repr(data.load("cifar10"))
     assert summary.startswith("shapes10: stand-in, from dlkit (generated)\n")
     assert "no photographs" in summary

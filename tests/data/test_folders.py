@@ -10,7 +10,7 @@ from PIL import Image, features
 
 from dlkit import data
 from dlkit.data import image_files
-from dlkit.data.folders import list_image_folder
+from dlkit.data.folders import list_classes
 from dlkit.data.image_files import LazyImages, read_images
 
 RED = (200, 30, 30)
@@ -40,7 +40,7 @@ def test_image_folder_with_a_name_in_two_encodings(tmp_path):
     assert data.image_folder(tmp_path).class_names == ["hiver", unicodedata.normalize("NFC", "été")]
 
 
-def test_list_image_folder_of_nested_and_hidden_folders(tmp_path):
+def test_list_classes_of_nested_and_hidden_folders(tmp_path):
     make_image(tmp_path / "cat" / "indoors" / "2024" / "a.png")
     make_image(tmp_path / "cat" / "b.png")
     make_image(tmp_path / "dog" / "c.jpeg")
@@ -51,29 +51,24 @@ def test_list_image_folder_of_nested_and_hidden_folders(tmp_path):
     (tmp_path / "dog" / "album.jpg").mkdir()  # a folder with the name of an image
     (tmp_path / "cat" / "._b.png").write_text("")
     (tmp_path / "cat" / "Thumbs.db").write_text("")
-    files, labels, class_names, left_out = list_image_folder(tmp_path)
-    assert [file.relative_to(tmp_path).as_posix() for file in files] == [
-        "cat/b.png",
-        "cat/indoors/2024/a.png",
-        "dog/c.jpeg",
-    ]
-    assert labels.tolist() == [0, 0, 1]
-    assert class_names == ["cat", "dog"]
+    images, left_out = list_classes(tmp_path)
+    assert list(images) == ["cat", "dog"]
+    assert [file.relative_to(tmp_path).as_posix() for file in images["cat"]] == ["cat/b.png", "cat/indoors/2024/a.png"]
+    assert images["dog"] == [tmp_path / "dog" / "c.jpeg"]
     assert left_out == {".db": 1, "outside the class folders": 1}
 
 
-def test_list_image_folder_below_a_hidden_folder(tmp_path):
+def test_list_classes_below_a_hidden_folder(tmp_path):
     make_image(tmp_path / ".data" / "cat" / "a.png")
-    assert len(list_image_folder(tmp_path / ".data")[0]) == 1
+    assert list(list_classes(tmp_path / ".data")[0]) == ["cat"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows lets administrators only make links")
 def test_read_images_names_a_broken_link(tmp_path):
     make_image(tmp_path / "cat" / "a.png")
     (tmp_path / "cat" / "lost.png").symlink_to(tmp_path / "nowhere.png")
-    files = list_image_folder(tmp_path)[0]
     with pytest.raises(data.DataError, match="1 of 2 files.*\n.*lost.png"):
-        read_images(files)
+        read_images(list_classes(tmp_path)[0]["cat"])
 
 
 def make_folder(path, **classes):
@@ -122,20 +117,25 @@ def test_image_folder_reads_rarer_suffixes(tmp_path, suffix):
 
 def test_image_folder_of_one_class_is_refused(tmp_path):
     make_folder(tmp_path, cat=2)
-    message = r"train: expected two or more class folders. Received one: cat. Make a folder for each class"
+    message = r"train: expected two or more class folders. Received: cat. Make one for each class"
     with pytest.raises(data.DataError, match=message):
         data.image_folder(tmp_path)
     with pytest.raises(data.DataError, match=message):
         data.image_sizes(tmp_path)
 
 
+def test_image_folder_without_class_folders_is_refused(tmp_path):
+    for split in ("train", "test"):
+        make_image(tmp_path / split / "loose.png")
+    with pytest.raises(data.DataError, match="expected two or more class folders. Received: none. Make one for each"):
+        data.image_folder(tmp_path)
+
+
 def test_image_folder_finds_classes_that_are_one_folder_too_deep(tmp_path):
     for split in ("train", "test"):
         for name in ("cat", "dog"):
             make_image(tmp_path / split / "images" / name / "a.png")
-    with pytest.raises(
-        data.DataError, match=r"Received one: images. If .*images holds the class folders \(cat, dog\), m"
-    ):
+    with pytest.raises(data.DataError, match=r"Received: images. If images holds the class folders \(cat, dog\), move"):
         data.image_folder(tmp_path)
 
 
@@ -143,7 +143,7 @@ def test_image_folder_finds_classes_that_are_one_folder_too_deep(tmp_path):
 def test_image_folder_names_a_class_folder_whose_name_is_no_text(tmp_path):
     make_folder(tmp_path, cat=1, dog=1)
     (tmp_path / "test" / "caf\udce9").mkdir()  # é in Latin-1, as from an old zip file
-    with pytest.raises(data.DataError, match=r"names are text in UTF-8. Received: caf\\xe9. Rename") as caught:
+    with pytest.raises(data.DataError, match=r"names in UTF-8. Received: .*caf\\xe9. Rename it") as caught:
         data.image_folder(tmp_path)
     str(caught.value).encode()
 
@@ -205,9 +205,6 @@ def test_image_sizes_are_those_stored_in_the_files(tmp_path):
     Image.new("RGB", (6, 4)).save(tmp_path / "train" / "cat" / "rotated.png", exif=exif)
     (tmp_path / "train" / "cat" / "text.png").write_text("not an image")
     assert data.image_sizes(tmp_path) == {(4, 4), (4, 6)}
-    assert data.image_sizes(tmp_path, count=1) == {(4, 4)}
-    with pytest.raises(ValueError, match="count to be an integer of 1 or more"):
-        data.image_sizes(tmp_path, count=0)
 
 
 # --- what image_folder says about folders that are not as expected
@@ -236,7 +233,7 @@ def test_image_folder_says_what_it_expected(tmp_path, class_folders):
 
 def test_image_folder_names_an_empty_class(class_folders):
     (class_folders / "train" / "empty").mkdir()
-    with pytest.raises(data.DataError, match="no image in class folder empty"):
+    with pytest.raises(data.DataError, match="no readable image in class folder empty"):
         data.image_folder(class_folders)
 
 
@@ -299,7 +296,7 @@ def test_image_folder_skips_and_counts_broken_files(folder_with_broken_files, ca
 def test_image_folder_names_a_class_of_broken_files(folder_with_broken_files):
     for file in (folder_with_broken_files / "test" / "light").iterdir():
         file.write_bytes(b"")
-    with pytest.raises(data.DataError, match="test: none of the images of class light is readable"):
+    with pytest.raises(data.DataError, match="test: no readable image in class folder light"):
         data.image_folder(folder_with_broken_files, on_error="skip")
 
 

@@ -311,7 +311,7 @@ def test_lazy_images_need_no_memory_for_all_of_them(tmp_path):
 
     def read():
         images, _ = read_images(files, in_memory=False)
-        for batch, _ in data.pipeline(images, np.arange(100), batch_size=4, training=True):
+        for batch, _ in data.pipeline(images, np.arange(100), batch_size=2, training=True):
             seen.append(len(batch))
 
     assert memory_growth(read) < 150_000_000

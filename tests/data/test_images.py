@@ -59,9 +59,7 @@ def test_read_mnist_from_the_published_files(write_mnist):
     images = np.random.default_rng(0).integers(0, 256, (60, 28, 28))
     labels = np.arange(60) % 10
     write_mnist("t10k-images-idx3", images)
-    with pytest.raises(
-        data.DataError, match=r"t10k-labels-idx1-ubyte.gz could not be read: .* Put it next to the other"
-    ):
+    with pytest.raises(FileNotFoundError, match="t10k-labels-idx1-ubyte.gz"):
         data.load("mnist")
     write_mnist("t10k-labels-idx1", labels)
     only_test = data.load("mnist")
@@ -247,22 +245,16 @@ def test_read_cifar10_npz_refuses_pickled_objects(no_data_env):
         data.load("cifar10")
 
 
-@pytest.mark.parametrize(
-    ("error", "fix"),
-    [
-        (PermissionError(13, "Permission denied"), "Make the file readable"),
-        (MemoryError("Unable to allocate 146 MiB"), "Close other programs or notebooks"),
-        (OSError(24, "Too many open files"), "Close other programs or notebooks"),
-    ],
-)
-def test_read_cifar10_npz_does_not_blame_the_file_for_other_causes(no_data_env, monkeypatch, error, fix):
+@pytest.mark.parametrize("error", [PermissionError(13, "denied"), MemoryError("146 MiB"), OSError(24, "too many")])
+def test_read_cifar10_npz_does_not_blame_the_file_for_other_causes(no_data_env, monkeypatch, error):
     def fail(*arguments, **options):
         raise error
 
     write_cifar_npz(no_data_env)
     monkeypatch.setattr(np, "load", fail)
-    with pytest.raises(data.DataError, match=re.escape(f"cifar10.npz could not be read: {error}. {fix}.")):
+    with pytest.raises(type(error)) as caught:
         data.load("cifar10")
+    assert caught.value is error
 
 
 def test_read_cifar10_npz_refuses_a_truncated_file(no_data_env):
@@ -273,20 +265,23 @@ def test_read_cifar10_npz_refuses_a_truncated_file(no_data_env):
         data.load("cifar10")
 
 
-def test_code_in_the_data_readme_writes_cifar10_npz(no_data_env, cifar_archive, monkeypatch):
-    shutil.copy(cifar_archive[0], no_data_env)
+def test_code_in_the_data_readme_writes_cifar10_npz(no_data_env, tmp_path, monkeypatch):
+    write_cifar_npz(no_data_env)
     original = data.load("cifar10")
-    monkeypatch.chdir(no_data_env)
+    (tmp_path / "copy").mkdir()
+    monkeypatch.chdir(tmp_path / "copy")
     (code,) = re.findall(
         r"^```python\n(.*?)^```", (ROOT / "data" / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE
     )
     exec(code, {})
-    assert data.locate("cifar10") == "DLKIT_DATA: cifar10.npz"
-    arrays = data.load("cifar10")
-    np.testing.assert_array_equal(arrays.train[0], original.train[0])
-    np.testing.assert_array_equal(arrays.test[1], original.test[1])
+    monkeypatch.setenv("DLKIT_DATA", str(tmp_path / "copy"))
+    copy = data.load("cifar10")
+    np.testing.assert_array_equal(copy.train[0], original.train[0])
+    np.testing.assert_array_equal(copy.test[1], original.test[1])
+    assert copy.class_names == CIFAR10_CLASSES
 
 
-def test_read_shapes10_is_a_stand_in_by_its_own_name():
+def test_read_shapes10_is_a_stand_in_by_its_own_name(small_stand_ins):
     shapes = data.load("shapes10", real=True)
-    assert (shapes.name, shapes.is_real, shapes.train[0].shape) == ("shapes10", False, (12_000, 32, 32, 3))
+    assert (shapes.name, shapes.is_real) == ("shapes10", False)
+    assert shapes.train[0].shape == (12_000 / 100, 32, 32, 3)

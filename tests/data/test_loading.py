@@ -29,30 +29,26 @@ def test_load_announces_the_stand_in_and_gives_it_its_own_name(name, no_data_env
     assert not found.is_real
     assert found.name == REGISTRY[name].fallback[-1]
     output = capsys.readouterr().out
-    assert output.startswith(f"No {name} found and none downloaded: using a stand-in, {found.name}, ")
+    assert output.startswith(f"No {name} found and none downloaded: using a stand-in, {found.name}. ")
     assert output.count("\n") == 1
     assert data.locate(name) is None
 
 
 def test_load_says_what_the_stand_in_is(no_data_env, capsys):
     data.load("cifar10")
-    notice = "No cifar10 found and none downloaded: using a stand-in, shapes10, drawn by this program.\n"
-    assert capsys.readouterr().out == notice
+    notice = (
+        "No cifar10 found and none downloaded: using a stand-in, shapes10. Ten kinds of shapes .* no photographs.\n"
+    )
+    assert re.fullmatch(notice, capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("name", WITH_FALLBACK)
 def test_load_real_accepts_no_stand_in_and_says_how_to_get_it(name, no_data_env):
     line = re.escape(runtime.dlkit_command("data", "fetch", name))
     fetch = f"[Ww]ith a network run `{line}`, or " if name in loading.fetchable() else ""
-    message = f"(?i)The real {name} was not found .* {fetch}{re.escape(REGISTRY[name].needs)}"
+    needs = re.escape(f"et DLKIT_DATA to a folder that holds {REGISTRY[name].needs}.")
+    message = f"The real {name} was not found and could not be downloaded. {fetch}[Ss]{needs}"
     with pytest.raises(data.DataError, match=message):
-        data.load(name, real=True)
-
-
-@pytest.mark.parametrize("name", ["mnist", "cifar10", "reviews", "prose"])
-def test_load_real_names_the_folder_for_the_files(name, no_data_env):
-    line = re.escape(runtime.dlkit_command("data", "fetch", name))
-    with pytest.raises(data.DataError, match=f"With a network run `{line}`, or set DLKIT_DATA to a folder"):
         data.load(name, real=True)
 
 
@@ -103,14 +99,6 @@ def test_fetch_downloads_into_the_project_or_verifies(no_data_env, download, ser
     assert server.requests == ["/good"]
 
 
-@pytest.mark.parametrize("name", ["digits", "nothing", None])
-def test_fetch_refuses_what_cannot_be_downloaded(name):
-    with pytest.raises(
-        ValueError, match=rf"Expected a data set that can be downloaded: mnist, .* Received: {name!r}\."
-    ):
-        loading.fetch(name)
-
-
 # --- reviews, whose first fallback is real too
 
 
@@ -137,7 +125,7 @@ def test_load_reviews_downloads_imdb(imdb_files, monkeypatch, capsys):
     assert found.train[0].tolist() == ["a good ? film", "film a"]
     assert found.test[1].tolist() == [1, 0]
     assert (found.name, found.is_real, found.source) == ("imdb", True, "download")
-    assert "No reviews found and none downloaded: using imdb, the 50,000 movie" in capsys.readouterr().out
+    assert "No reviews found and none downloaded: using imdb. 50,000 movie reviews" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("where", ["DLKIT_DATA", "Keras's cache"])

@@ -198,7 +198,6 @@ def test_pipeline_of_lazy_images_knows_their_shape(lazy_images):
         ({"shard": (3, 3)}, "the index in shard to be an integer from 0 to 2. Received: 3"),
         ({"shard": (0, 0)}, "the count in shard to be an integer from 1 to 8"),
         ({"shard": (0, 9)}, "the count in shard to be an integer from 1 to 8"),
-        ({"shard": (0, 1, 2)}, r"shard to be \(index, count\)"),
         ({"image_size": 24}, r"image_size to be \(height, width\) or None. Received: 24"),
         ({"image_size": (24, 0)}, "image_size to be an integer of 1 or more"),
         ({"images": np.zeros((50, 12)), "image_size": (24, 24)}, r"images of shape \(count, height, width"),

@@ -22,7 +22,7 @@ def test_shapes10_is_balanced_shuffled_and_repeats_by_seed():
 
 
 def test_shapes10_color_does_not_reveal_the_class():
-    images, labels = synthetic.shapes10(3000, seed=0)
+    images, labels = synthetic.shapes10(1500, seed=0)
     colors = np.stack([images[labels == k].mean(axis=(0, 1, 2)) for k in range(10)])
     assert colors.std(axis=0).max() < 6, "mean colors of the classes, of 255"
 

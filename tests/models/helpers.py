@@ -7,15 +7,13 @@ from dlkit import models
 from dlkit.data.image_files import LazyImages
 
 SHAPE = (32, 32, 3)
-SMALL_HEAD = {"hidden": (32,)}
 BUILDERS = {
     "lenet5": lambda: models.build_lenet5(SHAPE, 10),
-    "alexnet": lambda: models.build_alexnet(SHAPE, 10, **SMALL_HEAD),
-    "vgg11": lambda: models.build_vgg(SHAPE, 10, depth=11, **SMALL_HEAD),
-    "vgg16": lambda: models.build_vgg(SHAPE, 10, **SMALL_HEAD),
+    "alexnet": lambda: models.build_alexnet(SHAPE, 10, hidden=(32, 32)),
+    "vgg16": lambda: models.build_vgg(SHAPE, 10),
     "resnet20": lambda: models.build_resnet(SHAPE, 10),
     "plain20": lambda: models.build_resnet(SHAPE, 10, shortcut=None),
-    "resnet20_projection": lambda: models.build_resnet(SHAPE, 10, shortcut="projection", name="resnet20_projection"),
+    "resnet20_projection": lambda: models.build_resnet(SHAPE, 10, shortcut="projection"),
 }
 
 

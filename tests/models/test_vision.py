@@ -118,11 +118,9 @@ def test_small_resnet_is_a_stem_residual_blocks_and_a_mean():
     x = layers.Rescaling(1 / 64, offset=-2)(inputs)
     x = layers.Conv2D(4, 4, strides=2, padding="same", activation="relu")(x)
     x = residual_block_from_paper(x, 8, 2, "projection")
-    x = residual_block_from_paper(x, 8, 1, "projection")
     x = residual_block_from_paper(x, 16, 2, "projection")
-    x = residual_block_from_paper(x, 16, 1, "projection")
     theirs = keras.Model(inputs, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
-    ours = models.build_small_resnet(SHAPE, 10, channels=(4, 8, 16), blocks=2)
+    ours = models.build_small_resnet(SHAPE, 10, channels=(4, 8, 16))
     noise = np.random.default_rng(0).integers(0, 256, (3, *SHAPE))
     assert_equal_models(ours, theirs, noise, atol=1e-4)
 
@@ -136,6 +134,6 @@ def test_small_resnet_in_16_bit_returns_32_bit_logits():
 
 
 def test_small_resnet_stages_halve_the_resolution():
-    resnet = models.build_small_resnet(SHAPE, 10, channels=(4, 8, 16), blocks=2)
-    shapes = [resnet.get_layer(f"stage_{s}_block_2_relu_2").output.shape[1:] for s in (1, 2)]
+    resnet = models.build_small_resnet(SHAPE, 10, channels=(4, 8, 16))
+    shapes = [resnet.get_layer(f"stage_{s}_block_1_relu_2").output.shape[1:] for s in (1, 2)]
     assert shapes == [(8, 8, 8), (4, 4, 16)]

@@ -27,8 +27,3 @@ def test_plot_dense_network_shows_every_number():
 def test_plot_network_refuses_to_draw_nothing():
     with pytest.raises(ValueError, match="at least 1,000 parameters. Received: none in mlp"):
         plots.plot_network(models.build_mlp((2, 2), 3, hidden=()), min_params=1000)
-
-
-def test_plot_dense_network_refuses_weights_of_another_shape():
-    with pytest.raises(ValueError, match=r"shapes \[\(2, 1\)\], to fit the activations. Received: \[\(1, 2\)\]"):
-        plots.plot_dense_network([[1.0, 2.0], [0.25]], [np.array([[0.5, -0.5]])])

@@ -5,6 +5,10 @@ import subprocess
 import sys
 
 import keras
+from matplotlib.figure import Figure
+
+from dlkit import runtime
+from dlkit.recipes.base import Job
 
 
 def command(*arguments, **environment):
@@ -16,6 +20,16 @@ def run_command(*arguments, **environment):
     """Runs a `dlkit` command to its end."""
     line, env = command(*arguments, **environment)
     return subprocess.run(line, env=env, capture_output=True, text=True, check=False)
+
+
+def make_job(train_split, val_split, folder):
+    """A training of two classes in this process that writes into one folder and prints nothing of its epochs."""
+    return Job(train_split, val_split, ["a", "b"], folder, folder / "features", runtime.setup(0), None, 0)
+
+
+def draw_nothing(*args):
+    """Stands for the figures of a run, which take two seconds."""
+    return Figure()
 
 
 def saved_weights(run_folder):

@@ -1,14 +1,18 @@
 """Fine-tuning recipes, from class folders to a prediction, also with stops and too little memory."""
 
+import contextlib
+import dataclasses
+import io
 import json
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
 from dlkit import recipes, training
 from dlkit.cli import main
 from tests.arrays import assert_same_arrays
-from tests.recipes.helpers import saved_weights
+from tests.recipes.helpers import build_small_backbone, make_job, saved_weights
 
 
 def fine_tune(photos, out, **options):
@@ -16,24 +20,43 @@ def fine_tune(photos, out, **options):
     return recipes.train("mobilenet", data_dir=photos, out=out, **settings)
 
 
-def test_resnet50_with_random_weights_trains_and_predicts(photo_folder, tmp_path, capsys):
+def train_command(recipe, photos, out):
+    """Fine-tunes random weights on small images with the command line; returns what it printed."""
+    command = ["train", recipe, "--data", str(photos), "--out", str(out), "--weights", "none", "--image-size", "32"]
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        assert main([*command, "--epochs", "2"]) == 0
+    return output.getvalue()
+
+
+@pytest.fixture(scope="module")
+def finished(photo_folder, tmp_path_factory):
+    """A complete fine-tuning of a small network: (run folder, what the command printed)."""
+    out = tmp_path_factory.mktemp("runs") / "finished"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dlkit.transfer.build_backbone", build_small_backbone)
+        return out, train_command("mobilenet", photo_folder, out)
+
+
+def test_fine_tuning_trains_and_predicts(finished, photo_folder, capsys):
     """Everything but the accuracy."""
-    command = ["train", "resnet50", "--data", str(photo_folder), "--out", str(tmp_path / "run")]
-    assert main([*command, "--weights", "none", "--image-size", "32", "--epochs", "1"]) == 0
-    output = capsys.readouterr().out
+    out, output = finished
     assert "Head on frozen features: validation accuracy" in output
-    assert "parameters are trained (from conv5_block1_1_conv on)" in output
-    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    assert (metrics["image_size"], metrics["unfreeze"], metrics["weights"]) == (32, "conv5", "none")
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert (metrics["image_size"], metrics["unfreeze"], metrics["weights"]) == (32, "", "none")
     assert metrics["history"][0]["phase"] == "head"
-    assert len(metrics["history"]) == 2
+    assert len(metrics["history"]) == 3
     assert metrics["class_names"] == ["blue sky", "grass", "poppies"]
-    assert {"confusion.png", "predictions.png", "model.keras"} <= {f.name for f in (tmp_path / "run").iterdir()}
+    assert {"confusion.png", "predictions.png", "model.keras"} <= {f.name for f in out.iterdir()}
     photo = next((photo_folder / "test" / "grass").iterdir())
-    assert main(["predict", str(tmp_path / "run"), str(photo), str(photo)]) == 0
+    assert main(["predict", str(out), str(photo), str(photo)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
     assert all(name in lines[0] for name in ("blue sky", "grass", "poppies", "%"))
+
+
+@pytest.mark.slow
+def test_resnet50_with_random_weights_trains_from_its_last_stage_on(photo_folder, tmp_path):
+    assert "parameters are trained (from conv5_block1_1_conv on)" in train_command("resnet50", photo_folder, tmp_path)
 
 
 def test_missing_weights_are_reported_before_any_work(photo_folder, tmp_path, capsys, no_data_env):
@@ -41,8 +64,8 @@ def test_missing_weights_are_reported_before_any_work(photo_folder, tmp_path, ca
     assert main(command) == 1
     assert "weights of mobilenet were not found" in capsys.readouterr().err
     assert main([*command, "--weights", "nowhere.h5"]) == 1
-    assert "nowhere.h5, which is not a file" in capsys.readouterr().err
-    with pytest.raises(ValueError, match=r"nowhere\.h5, which is not a file"):
+    assert "nowhere.h5 does not exist. Expected imagenet, none or a weights file" in capsys.readouterr().err
+    with pytest.raises(ValueError, match=r'Expected weights "imagenet", "none" or a file. Received: nowhere\.h5'):
         fine_tune(photo_folder, tmp_path / "run", weights="nowhere.h5")
     assert [path.name for path in tmp_path.iterdir() if path.name in ("run", "features")] == []
 
@@ -58,40 +81,47 @@ def test_settings_with_a_path_of_weights_fit_into_json(tmp_path):
     assert json.loads(json.dumps(settings))["weights"] == str(tmp_path / "w.h5")
 
 
-def test_features_are_cached_in_the_run_folder_or_in_cache(photo_folder, small_backbone, tmp_path):
-    fine_tune(photo_folder, tmp_path / "first", epochs=1)
-    assert len(list((tmp_path / "first" / "features").iterdir())) == 2, "training and validation images"
-    fine_tune(photo_folder, tmp_path / "second", epochs=1, cache=tmp_path / "shared")
-    assert len(list((tmp_path / "shared").iterdir())) == 2
-    assert not (tmp_path / "second" / "features").exists()
-
-
-def test_stopped_fine_tuning_resumes_to_the_same_weights(photo_folder, small_backbone, tmp_path, monkeypatch):
-    fine_tune(photo_folder, tmp_path / "uninterrupted")
-    original = training.Checkpoint.on_epoch_end
+@pytest.fixture(scope="module")
+def resumed(photo_folder, tmp_path_factory):
+    """A fine-tuning with `cache` that was stopped after its first epoch and then resumed: (run folder, cache)."""
+    folder, on_epoch_end = tmp_path_factory.mktemp("resumed"), training.Checkpoint.on_epoch_end
 
     def stop_after_first_epoch(self, epoch, logs=None):
-        original(self, epoch, logs)
+        on_epoch_end(self, epoch, logs)
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(training.Checkpoint, "on_epoch_end", stop_after_first_epoch)
-        with pytest.raises(KeyboardInterrupt):
-            fine_tune(photo_folder, tmp_path / "run")
-    fine_tune(photo_folder, tmp_path / "run")
-    assert_same_arrays(saved_weights(tmp_path / "run"), saved_weights(tmp_path / "uninterrupted"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dlkit.transfer.build_backbone", build_small_backbone)
+        with pytest.MonkeyPatch.context() as stopping:
+            stopping.setattr(training.Checkpoint, "on_epoch_end", stop_after_first_epoch)
+            with pytest.raises(KeyboardInterrupt):
+                fine_tune(photo_folder, folder / "run", cache=folder / "shared")
+        fine_tune(photo_folder, folder / "run", cache=folder / "shared")
+    return folder / "run", folder / "shared"
 
 
-def test_batch_size_is_halved_when_memory_runs_out(photo_folder, small_backbone, tmp_path, monkeypatch, capsys):
-    sizes, original = [], training.fit
+def test_features_are_cached_in_the_run_folder_or_in_cache(finished, resumed):
+    assert len(list((finished[0] / "features").iterdir())) == 2, "training and validation images"
+    assert len(list(resumed[1].iterdir())) == 2
+    assert not (resumed[0] / "features").exists()
+
+
+def test_stopped_fine_tuning_resumes_to_the_same_weights(finished, resumed):
+    assert_same_arrays(saved_weights(resumed[0]), saved_weights(finished[0]))
+
+
+def test_batch_size_is_halved_when_memory_runs_out(small_backbone, tmp_path, monkeypatch, capsys):
+    sizes, fit = [], training.fit
 
     def fit_in_small_memory(model, make_train_ds, **options):
         sizes.append(next(iter(make_train_ds(0, (0, 1))))[0].shape[0])
-        if sizes[-1] > 16:
+        if sizes[-1] > 4:
             raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
-        return original(model, make_train_ds, **options)
+        return fit(model, make_train_ds, **options)
 
     monkeypatch.setattr(training, "fit", fit_in_small_memory)
-    fine_tune(photo_folder, tmp_path / "run")
-    assert sizes == [128, 64, 32, 16]
-    assert "in batches of 16" in capsys.readouterr().out
+    split = np.zeros((20, 32, 32, 3), "uint8"), np.arange(20) % 2
+    recipe = recipes.RECIPES["mobilenet"].with_options(weights="none", image_size=32, epochs=1)
+    dataclasses.replace(recipe, batch_size=16).train(make_job(split, split, tmp_path))
+    assert sizes == [16, 8, 4]
+    assert "in batches of 4" in capsys.readouterr().out

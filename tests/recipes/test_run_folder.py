@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -157,15 +158,15 @@ def test_border_brightness_leaves_the_inside_out(shape):
     assert run_folder.border_brightness(images).tolist() == [10, 10, 10 + 6 * 90 / 16, 10, 10]
 
 
-def test_write_atomically_leaves_the_old_file_after_an_error(tmp_path):
-    path = tmp_path / "metrics.json"
-    run_folder.write_atomically(path, lambda part: part.write_text("complete"))
+def test_write_json_leaves_the_old_file_after_an_error(tmp_path, monkeypatch):
+    path, write_text = tmp_path / "metrics.json", Path.write_text
+    run_folder.write_json(path, {"a": 1})
 
-    def write_half(part):
-        part.write_text("ha")
+    def write_half(path, text):
+        write_text(path, text[:4])
         raise OSError("no space left")
 
+    monkeypatch.setattr(Path, "write_text", write_half)
     with pytest.raises(OSError, match="no space left"):
-        run_folder.write_atomically(path, write_half)
-    assert path.read_text() == "complete"
-    assert [file.name for file in tmp_path.iterdir()] == ["metrics.json"], "no part is left"
+        run_folder.write_json(path, {"a": 2})
+    assert run_folder.read_json(path, a=int) == {"a": 1}

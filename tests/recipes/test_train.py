@@ -23,19 +23,25 @@ from tests.faults import mounted
 from tests.recipes.helpers import command, run_command, saved_weights
 from tools.notebooks import ROOT
 
+EPOCHS = 15  # enough for the accuracy that is expected below
+
+
+def train_arguments(out):
+    return "train", "digits-mlp", "--out", out, "--epochs", EPOCHS
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A complete training of the smallest recipe from a terminal: (run folder, finished process)."""
     out = tmp_path_factory.mktemp("run") / "first"
-    done = run_command("train", "digits-mlp", "--out", out)
+    done = run_command(*train_arguments(out))
     assert done.returncode == 0, done.stderr
     return out, done
 
 
 def start_and_wait_for_checkpoint(folder, **options):
     """Starts a training and returns its process as soon as the first epoch is saved."""
-    line, env = command("train", "digits-mlp", "--out", folder)
+    line, env = command(*train_arguments(folder))
     process = subprocess.Popen(line, env=env, stdout=subprocess.DEVNULL, **options)
     deadline = time.monotonic() + 60
     while not (folder / "checkpoint.npz").exists() and time.monotonic() < deadline:
@@ -75,8 +81,8 @@ def test_figures_are_not_blank(finished):
             assert np.asarray(image.convert("L")).std() > 5
 
 
-def test_two_trainings_end_with_the_same_weights(finished, tmp_path):
-    metrics = recipes.train("digits-mlp", out=tmp_path / "second", verbose=0)
+def test_two_trainings_end_with_the_same_weights(finished, tmp_path, no_figures):
+    metrics = recipes.train("digits-mlp", out=tmp_path / "second", epochs=EPOCHS, verbose=0)
     first = json.loads((finished[0] / "metrics.json").read_text())
     for epoch, epoch_of_first in zip(metrics["history"], first["history"], strict=True):
         assert epoch["loss"] == epoch_of_first["loss"]
@@ -85,7 +91,7 @@ def test_two_trainings_end_with_the_same_weights(finished, tmp_path):
 
 
 def test_finished_run_is_not_trained_again(finished, capsys):
-    metrics = recipes.train("digits-mlp", out=finished[0])
+    metrics = recipes.train("digits-mlp", out=finished[0], epochs=EPOCHS)
     assert "is finished already" in capsys.readouterr().out
     assert metrics == json.loads((finished[0] / "metrics.json").read_text())
 
@@ -112,7 +118,7 @@ def test_finished_run_ends_on_every_worker(tmp_path, monkeypatch, capsys):
 
 
 def test_run_folder_of_other_settings_is_refused(finished, capsys):
-    assert main(["train", "digits-mlp", "--out", str(finished[0]), "--seed", "1"]) == 1
+    assert main([*map(str, train_arguments(finished[0])), "--seed", "1"]) == 1
     message = capsys.readouterr().err
     assert "belongs to another training: seed was 0, now 1" in message
     assert "Choose another --out" in message
@@ -122,7 +128,7 @@ def test_metrics_of_a_finished_run_that_are_damaged_are_named(finished, tmp_path
     shutil.copytree(finished[0], tmp_path / "run")
     (tmp_path / "run" / "metrics.json").write_text("")
     with pytest.raises(data.DataError, match=r"metrics\.json is damaged"):
-        recipes.train("digits-mlp", out=tmp_path / "run")
+        recipes.train("digits-mlp", out=tmp_path / "run", epochs=EPOCHS)
 
 
 def test_seed_out_of_range_does_not_claim_the_folder(tmp_path):
@@ -144,7 +150,7 @@ def test_too_few_images_do_not_claim_the_folder(class_folders, tmp_path):
 def test_second_process_in_the_same_folder_is_refused(tmp_path):
     first = start_and_wait_for_checkpoint(tmp_path / "run", stderr=subprocess.DEVNULL)
     first.send_signal(signal.SIGSTOP)  # so that it cannot end before the second one begins
-    second = run_command("train", "digits-mlp", "--out", tmp_path / "run")
+    second = run_command(*train_arguments(tmp_path / "run"))
     first.kill()
     first.wait()
     assert second.returncode == 1
@@ -159,7 +165,7 @@ def test_killed_training_resumes_to_the_same_weights(finished, tmp_path):
     process.wait()
     assert (out / "checkpoint.npz").exists()
     assert not (out / "metrics.json").exists(), "killed before the end"
-    done = run_command("train", "digits-mlp", "--out", out)
+    done = run_command(*train_arguments(out))
     assert done.returncode == 0, done.stderr
     accuracies = [json.loads((folder / "metrics.json").read_text())["accuracy"] for folder in (out, finished[0])]
     assert accuracies[0] == accuracies[1]
@@ -168,19 +174,19 @@ def test_killed_training_resumes_to_the_same_weights(finished, tmp_path):
 
 @pytest.mark.slow
 def test_ten_kills_at_random_moments_do_not_change_the_weights(finished, tmp_path):
-    line, env = command("train", "digits-mlp", "--out", tmp_path / "timed")
+    line, env = command(*train_arguments(tmp_path / "timed"))
     start = time.monotonic()
     subprocess.run(line, env=env, capture_output=True, check=True)
     seconds, moments, stages = time.monotonic() - start, random.Random(0), set()
     for trial in range(10):
         out = tmp_path / f"killed {trial}"
-        line, env = command("train", "digits-mlp", "--out", out)
+        line, env = command(*train_arguments(out))
         process = subprocess.Popen(line, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(moments.uniform(0.3, 1) * seconds)
         process.kill()
         process.wait()
         stages.add(len([name for name in ("settings.json", "checkpoint.npz", "model.keras") if (out / name).exists()]))
-        done = run_command("train", "digits-mlp", "--out", out)
+        done = run_command(*train_arguments(out))
         assert done.returncode == 0, done.stderr
         assert_same_arrays(saved_weights(out), saved_weights(finished[0]))
     assert len(stages) > 1, "they were killed at different stages"
@@ -200,7 +206,7 @@ def test_ctrl_c_leaves_last_epoch_saved_and_says_how_to_resume(finished, tmp_pat
     assert message.endswith("Stopped. What was finished is saved; the same command resumes from there.\n")
     assert "Traceback" not in message
     assert {path.name for path in (tmp_path / "run").iterdir()} == {"settings.json", "checkpoint.npz", ".lock"}
-    recipes.train("digits-mlp", out=tmp_path / "run", verbose=0)
+    recipes.train("digits-mlp", out=tmp_path / "run", epochs=EPOCHS, verbose=0)
     assert_same_arrays(saved_weights(tmp_path / "run"), saved_weights(finished[0]))
 
 
@@ -217,7 +223,7 @@ def train_on_small_disk(tmp_path):
     def train():
         disk, copy = tmp_path / "disk", tmp_path / "copy"
         run = disk / "run"
-        line, env = command("train", "digits-mlp", "--out", run)
+        line, env = command(*train_arguments(run))
         command_line, enlarge = shlex.join(line), f'mount -o remount,size=20m "{disk}"'
         script = f'{command_line}; echo "status $?"; ls -A "{run}"; {enlarge}; {command_line} && cp -r "{run}" "{copy}"'
         prefix = mounted(disk, "size=140k")
@@ -234,7 +240,7 @@ def test_full_disk_leaves_last_epoch_saved_and_training_resumes(finished, train_
     run, copy, done = train_on_small_disk()
     assert done.returncode == 0, done.stderr
     full, rest = done.stdout.split("status 1\n")
-    assert "Epoch 1/30" in full
+    assert f"Epoch 1/{EPOCHS}" in full
     assert set(rest.split("\n")[:3]) == {".lock", "checkpoint.npz", "settings.json"}, "no incomplete files"
     message = re.search(
         r"✗ Epoch (\d+) could not be saved: .*No space left.* Epoch (\d+) is saved in (.*)\. Free some space",
@@ -242,11 +248,11 @@ def test_full_disk_leaves_last_epoch_saved_and_training_resumes(finished, train_
     )
     assert int(message[2]) == int(message[1]) - 1
     assert message[3] == str(run / "checkpoint.npz")
-    assert "Epoch 1/30" not in rest
+    assert f"Epoch 1/{EPOCHS}" not in rest
     assert_same_arrays(saved_weights(copy), saved_weights(finished[0]))
 
 
-def test_train_on_class_folders(class_folders, tmp_path):
+def test_train_on_class_folders(class_folders, tmp_path, no_figures):
     metrics = recipes.train("digits-mlp", data_dir=class_folders, out=tmp_path / "own", epochs=100, verbose=0)
     assert metrics["accuracy"] == 1
     assert metrics["data"]["source"] == "class folders"

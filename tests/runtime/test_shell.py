@@ -18,8 +18,6 @@ ON_UNIX = pytest.mark.skipif(sys.platform == "win32", reason="about the commands
         ("linux", {"SHELL": "/bin/bash"}, "sh"),
         ("darwin", {"SHELL": "/bin/zsh"}, "sh"),
         ("linux", {}, "sh"),
-        ("linux", {"SHELL": "/usr/bin/fish"}, "fish"),
-        ("linux", {"SHELL": "/bin/bash", "PSModulePath": "/opt"}, "powershell"),
         ("win32", {"PROMPT": "$P$G", "PSModulePath": "C:\\"}, "cmd"),
         ("win32", {"PSModulePath": "C:\\"}, "powershell"),
         ("win32", {"MSYSTEM": "MINGW64", "SHELL": "/usr/bin/bash", "PSModulePath": "C:\\"}, "sh"),
@@ -37,28 +35,17 @@ def test_kind_of_shell(monkeypatch, platform, environment, kind):
         (
             "sh",
             "/a b/python",
-            ["'/a b/python' -m dlkit data", "export X=1", "export X='a b'", "unset X", "rm '/a b/keras.json'"],
-        ),
-        (
-            "fish",
-            "/a b/python",
-            ["'/a b/python' -m dlkit data", "set -x X 1", "set -x X 'a b'", "set -e X", "rm '/a b/keras.json'"],
+            ["'/a b/python' -m dlkit data", "export X=1", "export X='a b'", "unset X"],
         ),
         (
             "powershell",
             r"C:\a b\python.exe",
-            [
-                r'& "C:\a b\python.exe" -m dlkit data',
-                '$env:X = "1"',
-                '$env:X = "a b"',
-                "Remove-Item Env:X",
-                'Remove-Item "/a b/keras.json"',
-            ],
+            [r'& "C:\a b\python.exe" -m dlkit data', '$env:X = "1"', '$env:X = "a b"', '$env:X = ""'],
         ),
         (
             "cmd",
             r"C:\a b\python.exe",
-            [r'"C:\a b\python.exe" -m dlkit data', "set X=1", "set X=a b", "set X=", 'del "/a b/keras.json"'],
+            [r'"C:\a b\python.exe" -m dlkit data', "set X=1", "set X=a b", "set X="],
         ),
     ],
 )
@@ -68,38 +55,31 @@ def test_commands_have_the_syntax_of_the_shell(monkeypatch, kind, program, lines
     monkeypatch.setattr(shell.shutil, "which", lambda name: None)
     assert lines == [
         shell.dlkit_command("data"),
-        shell.set_variable_command("X", 1),
+        shell.set_variable_command("X", "1"),
         shell.set_variable_command("X", "a b"),
         shell.unset_variable_command("X"),
-        shell.delete_file_command("/a b/keras.json"),
     ]
 
 
-def test_special_characters_are_escaped_for_powershell(monkeypatch):
+def test_plain_names_are_not_quoted_for_powershell(monkeypatch):
     monkeypatch.setattr(shell, "kind", lambda: "powershell")
     assert shell.join_command("C:\\plain\\python.exe", "-m", "pip") == "C:\\plain\\python.exe -m pip"
-    assert shell.join_command("python", "tensorflow[and-cuda]") == 'python "tensorflow[and-cuda]"'
-    assert shell.set_variable_command("X", 'a$b"c`d') == '$env:X = "a`$b`"c``d"'
 
 
 @ON_UNIX
-@pytest.mark.parametrize("program", ["sh", "bash", "zsh", "fish", "pwsh"])
+@pytest.mark.parametrize("program", ["sh", "bash", "zsh"])
 @pytest.mark.parametrize("value", ["1", "a b", 'it\'s $HOME "q" * (x) é'])
-def test_commands_run_in_the_real_shell(tmp_path, monkeypatch, program, value):
+def test_commands_run_in_the_real_shell(monkeypatch, program, value):
     if not shutil.which(program):
         pytest.skip(f"needs {program}")
-    kind = {"fish": "fish", "pwsh": "powershell"}.get(program, "sh")
-    monkeypatch.setattr(shell, "kind", lambda: kind)
-    file = tmp_path / f"{value}.json"
-    file.touch()
+    monkeypatch.setattr(shell, "kind", lambda: "sh")
     show = shell.python_command("-c", "import os, sys; print(os.environ.get('X'), sys.argv[1:])", value)
     set_x, unset_x = shell.set_variable_command("X", value), shell.unset_variable_command("X")
-    lines = [set_x, show, unset_x, show, shell.delete_file_command(file)]
+    lines = [set_x, show, unset_x, show]
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
     script = [program, "-c", "\n".join(lines)]
     done = subprocess.run(script, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert done.stdout.splitlines() == [f"{value} {[value]}", f"None {[value]}"], done.stderr
-    assert not file.exists()
 
 
 @ON_UNIX

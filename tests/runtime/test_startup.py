@@ -17,30 +17,25 @@ from tests.runtime.helpers import run_code
 STARTING = "Starting TensorFlow …\r"
 
 
-def test_setup_prints_one_line_and_nothing_to_stderr():
-    done = run_code("from dlkit import runtime; runtime.setup(seed=3); import keras; keras.ops.ones(3) + 1")
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    assert len(done.stdout.splitlines()) == 1
-    assert "seed 3" in done.stdout
-    assert "Keras 3" in done.stdout
-
-
-def test_setup_overrides_keras_json(tmp_path):
+def test_setup_prints_one_line_and_overrides_keras_json(tmp_path):
     (tmp_path / "keras.json").write_text('{"image_data_format": "channels_first", "floatx": "float16"}')
     code = """
 from dlkit import runtime
-runtime.setup()
+runtime.setup(seed=3)
 import keras
 print(keras.config.image_data_format(), keras.config.floatx(), keras.config.dtype_policy().name)
 model = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Conv2D(4, 3)])
 print(model.output_shape, model.layers[0].kernel.dtype)
 """
     done = run_code(code, KERAS_HOME=str(tmp_path))
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[1:] == ["channels_last float32 float32", "(None, 30, 30, 4) float32"]
+    assert (done.returncode, done.stderr) == (0, "")
+    line, *rest = done.stdout.splitlines()
+    assert "seed 3" in line
+    assert "Keras 3" in line
+    assert rest == ["channels_last float32 float32", "(None, 30, 30, 4) float32"]
 
 
+@pytest.mark.slow  # test_person_reads_a_notebook_and_a_terminal covers where it is printed
 def test_setup_overwrites_its_notice_on_a_terminal():
     pty = pytest.importorskip("pty")
     our_end, its_end = pty.openpty()  # a pseudo-terminal: the process believes that it writes to a screen
@@ -63,6 +58,7 @@ def test_setup_overwrites_its_notice_on_a_terminal():
     assert len(lines[0]) >= len(STARTING.strip()), "the line covers the notice completely"
 
 
+@pytest.mark.slow
 def test_setup_overwrites_its_notice_in_a_notebook():
     cell = nbformat.v4.new_code_cell("from dlkit import runtime\nrt = runtime.setup()")
     NotebookClient(nbformat.v4.new_notebook(cells=[cell]), kernel_name="python3", timeout=120).execute()

@@ -1,6 +1,7 @@
 """Which worker of a distributed training this process is, and how several workers wait for one another and compare."""
 
 import contextlib
+import errno
 import json
 import socket
 import subprocess
@@ -75,30 +76,30 @@ def test_all_workers_learn_whether_worker_0_has_finished(monkeypatch, finished):
 
 
 def test_workers_with_other_data_are_refused_by_name(monkeypatch):
-    settings = [{"epochs": 3, "data": {"name": "own", "sha256": digest}} for digest in ("aa", "bb", "aa")]
+    settings = [{"epochs": 3, "data": digest} for digest in ("aa", "bb", "aa")]
     results = run_workers(monkeypatch, settings)
     for error in results.values():
         assert "worker 1 (127.0.0.1:" in str(error)
-        assert "has data.sha256 = 'bb', worker 0 has 'aa'" in str(error)
+        assert "has data = 'bb', worker 0 has 'aa'" in str(error)
         assert "worker 2" not in str(error)
         assert "epochs" not in str(error)
 
 
 def test_missing_worker_is_named_after_the_limit(monkeypatch, capsys):
     addresses = [f"127.0.0.1:{port}" for port in free_ports(3)]
-    results = run_workers(monkeypatch, [{}, {}, None], addresses=addresses, limit=2)
+    results = run_workers(monkeypatch, [{}, {}, None], addresses=addresses, limit=1)
     assert set(results) == {0, 1}
     for error in results.values():
         assert isinstance(error, TimeoutError)
-        assert f"within 2 seconds. No answer from worker 2 ({addresses[2]}). Start" in str(error)
-    assert f"Waiting for 1 of the workers: {addresses[2]}\n" in capsys.readouterr().out
+        assert f"within 1 seconds. No answer from worker 2 ({addresses[2]}). Start" in str(error)
+    assert f"Waiting for worker 2 ({addresses[2]})\n" in capsys.readouterr().out
 
 
 def test_missing_worker_0_is_named_after_the_limit(monkeypatch, capsys):
     addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
     results = run_workers(monkeypatch, [None, {}], addresses=addresses, limit=0.5)
     assert f"No answer from worker 0 ({addresses[0]}). Start" in str(results[1])
-    assert capsys.readouterr().out == f"Waiting for worker 0: {addresses[0]}\n"
+    assert capsys.readouterr().out == f"Waiting for worker 0 ({addresses[0]})\n"
 
 
 def test_port_in_use_is_named_at_once(monkeypatch):
@@ -106,8 +107,8 @@ def test_port_in_use_is_named_at_once(monkeypatch):
         addresses = [f"127.0.0.1:{other.getsockname()[1]}", "127.0.0.1:1"]
         results = run_workers(monkeypatch, [{}, None], addresses=addresses)
     assert isinstance(results[0], OSError)
-    assert f"this worker, {addresses[0]} in TF_CONFIG" in str(results[0])
-    assert "Another process uses it" in str(results[0])
+    assert results[0].errno == errno.EADDRINUSE
+    assert addresses[0].partition(":")[2] in str(results[0])
 
 
 def test_strangers_on_the_port_are_ignored(monkeypatch):

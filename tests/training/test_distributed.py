@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dlkit import models, recipes, training
-from dlkit.training import distributed
+from dlkit import recipes, training
 from tests.arrays import assert_same_arrays
 from tests.training import helpers, train_worker
 from tests.training.helpers import free_ports
@@ -156,7 +155,7 @@ def test_weights_are_those_of_fit_with_labels_as_a_column_and_a_scaled_loss(tmp_
     def compile_model(model):
         # 16-bit floats need a loss that is multiplied by a large number, and gradients that are divided by it again.
         optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=2.0**10)
-        model.compile(optimizer, training.SmoothedCrossentropy(), metrics=["accuracy"])
+        model.compile(optimizer, training.SmoothedCrossentropy(), metrics=["accuracy"], jit_compile=False)
 
     def with_column(first_epoch, shard):
         return helpers.make_train_ds(first_epoch, shard).map(lambda x, y: (x, y[:, None]))
@@ -170,31 +169,6 @@ def test_weights_are_those_of_fit_with_labels_as_a_column_and_a_scaled_loss(tmp_
         np.testing.assert_allclose(a, b, atol=1e-5)
     for found, wanted in zip(history, expected, strict=True):
         assert found["accuracy"] == pytest.approx(wanted["accuracy"], abs=1e-6)
-
-
-def test_workers_with_another_model_or_validation_data_are_refused_by_name(monkeypatch):
-    """Two workers whose tables are added here instead of by TensorFlow."""
-    tables, validation = [], [tf.data.Dataset.from_tensors((np.zeros((4, 2, 2)), np.full(4, k))) for k in range(2)]
-
-    def add(strategy, table):
-        tables.append(table)
-        return tables[0] + (table if len(tables) > 1 else table[::-1])
-
-    def compare(index, width, **options):
-        model = models.build_mlp((2, 2), 3, hidden=(width,))
-        model.compile(keras.optimizers.SGD(0.1), training.SmoothedCrossentropy())
-        monkeypatch.setattr(distributed.runtime, "worker", lambda: (index, 2))
-        monkeypatch.setattr(distributed, "_sum_over_workers", add)
-        distributed._check_agreement(None, model, steps_per_epoch=4, epochs=options.pop("epochs", 2), **options)
-
-    compare(0, 8, validation_data=validation[0])
-    for change, names in (
-        ({"width": 9, "validation_data": validation[0]}, "model"),
-        ({"width": 8, "validation_data": validation[1]}, "validation_data"),
-        ({"width": 9, "validation_data": None, "epochs": 3}, "model, epochs, validation_data"),
-    ):
-        with pytest.raises(ValueError, match=f"worker 1 differs from worker 0 in {names}. Start"):
-            compare(1, **change)
 
 
 def train_on_two_devices(name, **options):

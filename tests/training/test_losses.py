@@ -53,7 +53,7 @@ def test_smoothed_crossentropy_default_smoothing_is_a_tenth():
 
 def test_saved_model_includes_schedule_and_loss(tmp_path):
     model = build_model()
-    model.fit(IMAGES, LABELS, verbose=0)
+    model.train_on_batch(IMAGES, LABELS)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert isinstance(loaded.loss, training.SmoothedCrossentropy)

@@ -1,18 +1,17 @@
 """The student's copy of the lessons: what `dlkit lab` writes, what it updates, and what it never changes."""
 
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import nbformat
 import pytest
 
 from dlkit.cli import main
-from dlkit.lab.copy import _LINK, FIRST_LESSON, update_copy
+from dlkit.lab import FIRST_LESSON, update_copy
 from tests.faults import mounted
 from tools.notebooks import LESSONS, ROOT, SOLUTIONS, code_cells, read
 
@@ -20,7 +19,7 @@ from tools.notebooks import LESSONS, ROOT, SOLUTIONS, code_cells, read
 L0, L1 = f"lessons/{FIRST_LESSON}", "lessons/01_next.ipynb"
 
 
-def write_lesson(path, text="Read [the README](../README.md#start) and [01](01_next.ipynb).", code="1 + 1"):
+def write_lesson(path, text="Read [this](../benchmarks/README.md#start) and [01](01_next.ipynb).", code="1 + 1"):
     cell = nbformat.v4.new_code_cell(code, execution_count=1)
     cell.outputs = [nbformat.v4.new_output("execute_result", {"text/plain": "2"}, execution_count=1)]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,20 +31,16 @@ def write_lesson(path, text="Read [the README](../README.md#start) and [01](01_n
 
 @pytest.fixture
 def project(tmp_path):
-    """A small curriculum: two lessons, a solution, and pages that they link to."""
+    """A small curriculum: two lessons, a solution, and the pages that they link to."""
     project = tmp_path / "project"
     write_lesson(project / "notebooks" / FIRST_LESSON)
     write_lesson(
-        project / "notebooks" / "01_next.ipynb", "[RESULTS](../benchmarks/RESULTS.md), [web](https://a.b/c.md)"
+        project / "notebooks" / "01_next.ipynb", f"[solution](solutions/{FIRST_LESSON}), [web](https://a.b/c.md)"
     )
-    write_lesson(
-        project / "notebooks" / "solutions" / FIRST_LESSON,
-        f"[lesson](../{FIRST_LESSON}), [all](../../README.md)",
-    )
+    write_lesson(project / "notebooks" / "solutions" / FIRST_LESSON, f"[lesson](../{FIRST_LESSON})")
     (project / "benchmarks").mkdir()
-    (project / "benchmarks" / "RESULTS.md").write_text("[README](../README.md) ![curve](curve.png)")
+    (project / "benchmarks" / "README.md").write_text(f"[00](../notebooks/{FIRST_LESSON}) ![curve](curve.png)")
     (project / "benchmarks" / "curve.png").write_bytes(b"image")
-    (project / "README.md").write_text(f"# Start\n[00](notebooks/{FIRST_LESSON}) [gone](nowhere.md)")
     return project
 
 
@@ -73,22 +68,23 @@ def test_lessons_are_copied_without_outputs_solutions_with_them(copy):
 
 
 def test_links_work_in_the_copy(copy):
-    assert markdown(copy / L0) == "Read [the README](../pages/README.md#start) and [01](01_next.ipynb)."
-    assert markdown(copy / L1) == "[RESULTS](../pages/benchmarks/RESULTS.md), [web](https://a.b/c.md)"
-    assert markdown(copy / "solutions" / FIRST_LESSON) == f"[lesson](../{L0}), [all](../pages/README.md)"
-    assert (copy / "pages/README.md").read_text() == f"# Start\n[00](../{L0}) [gone](nowhere.md)"
-    assert (copy / "pages/benchmarks/RESULTS.md").read_text() == "[README](../README.md) ![curve](curve.png)"
+    assert markdown(copy / L0) == "Read [this](../pages/benchmarks/README.md#start) and [01](01_next.ipynb)."
+    assert markdown(copy / L1) == f"[solution](../solutions/{FIRST_LESSON}), [web](https://a.b/c.md)"
+    assert markdown(copy / "solutions" / FIRST_LESSON) == f"[lesson](../{L0})"
+    assert (copy / "pages/benchmarks/README.md").read_text() == f"[00](../../{L0}) ![curve](curve.png)"
     assert (copy / "pages/benchmarks/curve.png").read_bytes() == b"image"
 
 
 def test_links_of_the_real_lessons_work_in_the_copy(tmp_path):
     update_copy(ROOT, tmp_path / "mine")
-    for path in (tmp_path / "mine").rglob("*"):
-        if path.suffix in (".ipynb", ".md") and "data" not in path.parts:
+    links = []
+    for path in (tmp_path / "mine").rglob("*.*"):
+        if path.suffix in (".ipynb", ".md"):
             text = path.read_text() if path.suffix == ".md" else json.dumps([c.source for c in read(path).cells])
-            for prefix, target in _LINK.findall(text):
-                if prefix == "](" and "/" in target and "://" not in target and target.endswith((".md", ".ipynb")):
-                    assert (path.parent / target).exists(), f"{path.name}: {target}"
+            found = re.findall(r"""(?:\]\(|src=\\?["'])([^)"'#\s\\]+\.(?:md|ipynb|png))[)#"'\\]""", text)
+            links += [(path, target) for target in found if "://" not in target]
+    assert [(path.name, target) for path, target in links if not (path.parent / target).exists()] == []
+    assert len(links) > 60, "lessons and their solutions link to each other, and to pages"
     assert len(list((tmp_path / "mine" / "lessons").glob("*.ipynb"))) == len(LESSONS)
     assert len(list((tmp_path / "mine" / "solutions").glob("*.ipynb"))) == len(SOLUTIONS)
 
@@ -170,13 +166,33 @@ def test_damaged_record_overwrites_nothing(record, project, copy):
     assert markdown(copy / L1) == "A better text", "a lesson with the same bytes is recognized as unchanged"
 
 
+@pytest.mark.parametrize("writes", range(1, 7))
+def test_stop_in_the_middle_of_writing_leaves_complete_notebooks_only(writes, project, tmp_path, monkeypatch):
+    folder, done, write_bytes = tmp_path / "stopped", [], Path.write_bytes
+
+    def stop_in_the_middle(path, content):
+        done.append(path)
+        write_bytes(path, content[: len(content) // 2] if len(done) == writes else content)
+        if len(done) == writes:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", stop_in_the_middle)
+        with pytest.raises(KeyboardInterrupt):
+            update_copy(project, folder)
+    for path in folder.rglob("*.ipynb"):
+        nbformat.validate(read(path))
+    assert not any(line.startswith(("–", "✗")) for line in update_copy(project, folder))
+    assert len(list(folder.rglob("*.ipynb"))) == 3
+    assert len(update_copy(project, folder)) == 1
+
+
+@pytest.mark.slow
 def test_kill_during_the_copy_leaves_complete_notebooks_only(project, tmp_path):
     big = "x = 1\n" * 200_000
     for number in range(2, 12):
         write_lesson(project / "notebooks" / f"{number:02}_big.ipynb", code=big)
-    code = (
-        "import sys; from pathlib import Path; from dlkit.lab import copy; copy.update_copy(*map(Path, sys.argv[1:]))"
-    )
+    code = "import sys; from pathlib import Path; from dlkit import lab; lab.update_copy(*map(Path, sys.argv[1:]))"
     folder = tmp_path / "killed"
     process = subprocess.Popen([sys.executable, "-c", code, str(project), str(folder)], cwd=ROOT)
     # The process is killed as soon as the first large lesson is there, in the middle of its work.
@@ -193,38 +209,30 @@ def test_kill_during_the_copy_leaves_complete_notebooks_only(project, tmp_path):
 
 def test_folder_that_is_a_file_is_reported(tmp_path, capsys):
     (tmp_path / "mine").write_text("not a folder")
-    assert main(["lab", "--copy-only", "--folder", str(tmp_path / "mine")]) == 1
-    message = capsys.readouterr().err
-    assert re.search(r"mine cannot be written to \(.*\)\. Make it writable, or name another folder", message)
+    assert main(["lab", "--folder", str(tmp_path / "mine")]) == 1
+    assert re.search(r"✗ .*mine", capsys.readouterr().err)
     assert (tmp_path / "mine").read_text() == "not a folder"
 
 
 @pytest.mark.parametrize("folder", ["notebooks", "notebooks/solutions", "."])
 def test_originals_are_not_accepted_as_the_copy(folder, capsys):
     before = contents(ROOT / "notebooks")
-    assert main(["lab", "--copy-only", "--folder", str(ROOT / folder)]) == 1
+    assert main(["lab", "--folder", str(ROOT / folder)]) == 1
     assert "holds the original lessons" in capsys.readouterr().err
     assert contents(ROOT / "notebooks") == before
 
 
 def test_folder_on_a_read_only_disk_is_reported(tmp_path):
-    command = [sys.executable, "-m", "dlkit", "lab", "--copy-only", "--folder", str(tmp_path / "ro" / "mine")]
+    command = [sys.executable, "-m", "dlkit", "lab", "--folder", str(tmp_path / "ro" / "mine")]
     done = subprocess.run(
         [*mounted(tmp_path / "ro", "ro"), *command], capture_output=True, text=True, cwd=ROOT, check=False
     )
     assert done.returncode == 1
-    assert "cannot be written to (Read-only file system). Make it writable, or name another folder" in done.stderr
+    assert re.search(r"✗ .*Read-only file system: .*mine", done.stderr)
 
 
-def test_lab_outside_the_curriculum_says_where_to_run_it(tmp_path):
-    shutil.copytree(ROOT / "dlkit", tmp_path / "elsewhere" / "dlkit", ignore=shutil.ignore_patterns("__pycache__"))
-    done = subprocess.run(
-        [sys.executable, "-m", "dlkit", "lab", "--copy-only"],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(tmp_path / "elsewhere")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "Run `dlkit lab` in the folder of the curriculum." in done.stderr
+def test_lab_outside_the_curriculum_says_where_to_run_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("dlkit.lab.project_folder", lambda: None)  # as where dlkit was installed from a wheel
+    monkeypatch.chdir(tmp_path)
+    assert main(["lab"]) == 1
+    assert "Run `dlkit lab` in the folder of the curriculum." in capsys.readouterr().err
