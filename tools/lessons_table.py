@@ -24,7 +24,7 @@ PARTS = (
     ("III · Transfer learning", range(13, 16)),
     ("IV · Sequences and language", range(16, 21)),
     ("V · Practice", range(21, 27)),
-    ("VI · Further topics", range(27, 39)),  # shown once one of them exists
+    ("VI · Beyond images and words", range(27, 39)),  # shown once one of them exists
 )
 # Shorter paths through the lessons, for readers with less time or one interest.
 PATHS = (
@@ -103,9 +103,9 @@ def make_table(lessons, folder="notebooks"):
 
 
 def _rows(title, lessons, folder):
-    """The rows of one part: its title and total time, unless it is a single lesson, and one row for each lesson."""
+    """The rows of one part: its title and total time, but for "Start here", and one row for each lesson."""
     rows = [f"| | **{title}** | | **{_duration(sum(lesson.minutes for lesson in lessons))}** |"]
-    rows = rows if len(lessons) > 1 else []
+    rows = [] if lessons[0].number == 0 else rows
     for lesson in lessons:
         topic, question = (text.replace("|", "\\|") for text in (lesson.topic, lesson.question))
         rows.append(f"| {_link(lesson, folder)} | {topic} | {question} | {lesson.minutes}\N{NO-BREAK SPACE}min |")

@@ -1,7 +1,5 @@
 """Results of experiments that were computed beforehand, because a lesson is too short for them."""
 
-from __future__ import annotations
-
 import html
 import json
 from datetime import date
@@ -22,8 +20,8 @@ class Experiment:
 
     Attributes:
         rows: List of dictionaries, one for each cell of the table.
-        conditions: Dictionary with everything else in `content`: "title", "made" (an ISO date), "seconds", "machine",
-            "versions", "data", "settings", and in "show" which keys of a row are the rows, columns and values.
+        conditions: Dictionary with everything else in `content`, such as "title", "machine", "data" and "settings"; its
+            "show" names the keys of a row that are the rows, columns and values of the table.
     """
 
     def __init__(self, content):
@@ -53,18 +51,14 @@ class Experiment:
         """The table as a list of rows of strings, header first; several values become mean ± standard deviation."""
         row_key, column_key, value_key = (self.conditions["show"][key] for key in ("rows", "columns", "values"))
         columns = list(dict.fromkeys(row[column_key] for row in self.rows))
-        names = list(dict.fromkeys(row[row_key] for row in self.rows))
-        body = [
-            [name, *(_spread(self.find(**{row_key: name, column_key: column})[value_key]) for column in columns)]
-            for name in names
-        ]
-        return [[row_key, *map(str, columns)], *body]
+        table = [[row_key, *map(str, columns)]]
+        for name in dict.fromkeys(row[row_key] for row in self.rows):
+            found = [self.find(**{row_key: name, column_key: column}) for column in columns]
+            table.append([name, *(_spread(row[value_key]) for row in found)])
+        return table
 
     def __repr__(self):
-        cells = self.cells()
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in cells]
-        return "\n".join([self.conditions["title"], *(line.rstrip() for line in lines), self.caption()])
+        return "\n".join([self.conditions["title"], *map("\t".join, self.cells()), self.caption()])
 
     def _repr_html_(self):
         title, caption = html.escape(self.conditions["title"]), html.escape(self.caption())
@@ -86,14 +80,10 @@ def load(name):
         An `Experiment`.
 
     Raises:
-        ValueError: If there is no such table.
+        FileNotFoundError: If there is no such table.
 
     Example:
-        >>> len(load("13_transfer_learning").find(way="from scratch", per_class=20)["test"])
+        >>> load("13_transfer_learning").rows[0]["per_class"]
         5
     """
-    path = FOLDER / f"{name}.json"
-    if not path.is_file():
-        names = ", ".join(sorted(file.name.removesuffix(".json") for file in FOLDER.iterdir()))
-        raise ValueError(f'Expected an experiment: {names}. Received: "{name}".')
-    return Experiment(json.loads(path.read_text(encoding="utf-8")))
+    return Experiment(json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8")))

@@ -88,27 +88,3 @@ def first_match(found, hints, default_hint, *, atol=1e-8):
         hint for wrong, hint in hints if np.shape(wrong) == np.shape(found) and np.allclose(found, wrong, atol=atol)
     )
     return next(fits, default_hint)
-
-
-def check_two_curves(measured, names, counted):
-    """Checks the measurements of an experiment that compares two methods over a range of counts.
-
-    Args:
-        measured: Any object, what the student gave. Expected: {count: {name: [accuracies]}}.
-        names: Tuple of two strings, the names of the methods.
-        counted: String, what is counted, such as "images_per_class".
-    """
-    shape = f'{{{counted}: {{"{names[0]}": [accuracies], "{names[1]}": [accuracies]}}}}'
-    if not isinstance(measured, dict) or not measured:
-        return f"give a dictionary {shape}"
-    for count, entry in measured.items():
-        if not isinstance(entry, dict) or set(entry) != set(names):
-            return f"the entry of {count} should be as in {shape}"
-        for name, values in entry.items():
-            if np.ndim(values) != 1 or len(values) < 3:
-                return f"{count}, {name}: give a list of accuracies, from at least three seeds"
-            if hint := check_accuracies(values):
-                return hint
-            if len(set(map(float, values))) == 1:
-                return f"{count}, {name}: all runs have the same accuracy; give each another seed"
-    return None

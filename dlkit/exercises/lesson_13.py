@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+import functools
 
-from dlkit.exercises.helpers import check_returned, check_shape, check_two_curves, checker, first_match
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from dlkit.exercises.helpers import check_returned, check_shape, checker, first_match
 
 
 @checker("13.arrays_that_change")
@@ -68,16 +71,54 @@ def l2_sp(student):
     return None
 
 
-@checker("13.crossing")
-def crossing(measured):
-    """Checks the experiment: frozen is ahead at the smallest number of images, fine-tuned at the largest."""
-    if hint := check_two_curves(measured, ("frozen", "fine-tuned"), "images_per_class"):
-        return hint
-    if len(measured) < 4:
-        return f"you measured {len(measured)} numbers of images; four are needed to see where the curves cross"
-    ahead = [np.mean(measured[n]["frozen"]) > np.mean(measured[n]["fine-tuned"]) for n in sorted(measured)]
-    if not ahead[0]:
-        return "frozen features should be ahead at your smallest number of images; try fewer"
-    if ahead[-1]:
-        return "fine-tuning should be ahead at your largest number of images; try more"
+@checker("13.choose_penalty")
+def choose_penalty(student):
+    """Runs the student's choice of C on generated features that need a strong and a weak penalty.
+
+    The accuracy with the chosen C, on new features and on average over two draws, may be 4 points below the best.
+    """
+    hints = {
+        "strong": "your C is too large for noisy features, which need a strong penalty; every C classifies its own "
+        "training images well, so compare them on images that were held out",
+        "weak": "your C is too small for features of a small scale; try values over several powers of ten, and let "
+        "every fold contain every class: the images may be sorted by class",
+    }
+    for kind, hint in hints.items():
+        losses = []
+        for seed in (1, 3):  # a choice by the training images costs 6 points or more in both strong draws
+            train, test = _draw_features(kind, seed)
+            C = student(*(array.copy() for array in train))
+            if shape_hint := check_shape(C, (), "return C, one number"):
+                return shape_hint
+            if not np.isreal(C) or not 0 < C < np.inf:
+                return f"C has to be a positive number; this is {C}"
+            losses.append(_best_accuracy(kind, seed) - _test_accuracy(train, test, float(C)))
+        if np.mean(losses) > 0.04:
+            return hint
     return None
+
+
+def _draw_features(kind, seed):
+    """Training and test features of three classes, sorted by class, with 30 and 200 examples each.
+
+    "strong": all features are noisy, and they are many. "weak": four features are useful but small, and the others are
+    large noise.
+    """
+    rng = np.random.default_rng(seed)
+    if kind == "strong":
+        scales, means = np.ones(80), 0.25 * rng.normal(size=(3, 80))
+    else:
+        scales = np.r_[np.full(4, 0.05), np.ones(20)]
+        means = np.pad(2 * rng.normal(size=(3, 4)), ((0, 0), (0, 20)))
+    labels = [np.repeat(np.arange(3), count) for count in (30, 200)]
+    return [((means[y] + rng.normal(size=(len(y), len(scales)))) * scales, y) for y in labels]
+
+
+@functools.cache
+def _best_accuracy(kind, seed):
+    """The accuracy on new features with the best of several C."""
+    return max(_test_accuracy(*_draw_features(kind, seed), C) for C in 10.0 ** np.arange(-4, 5))
+
+
+def _test_accuracy(train, test, C):
+    return LogisticRegression(C=C, max_iter=2000).fit(*train).score(*test)

@@ -1,172 +1,120 @@
 """Checkers of lesson 14."""
 
-from __future__ import annotations
+import math
 
-import contextlib
-import functools
-import os
-import sys
-import tempfile
-from pathlib import Path
-
+import keras
 import numpy as np
 
 from dlkit.evaluate import wilson_interval
-from dlkit.exercises.helpers import check_keys, check_number, check_returned, checker
+from dlkit.exercises.helpers import check_number, check_returned, checker
 
 
 @checker("14.trained_parameters")
 def trained_parameters(answer):
-    """Checks the number of weights of MobileNet's last block and of the head; batch normalization stays frozen."""
-    depthwise, pointwise, head = 3 * 3 * 256, 256 * 256, 256 * 10 + 10
-    expected = depthwise + pointwise + head
+    """Checks the weights and biases of ResNet50's last bottleneck block and of a linear head for ten classes."""
+    narrow, middle, wide = 2048 * 512 + 512, 9 * 512 * 512 + 512, 512 * 2048 + 2048
+    head = 2048 * 10 + 10
+    expected = narrow + middle + wide + head
+    channels = 512 + 512 + 2048
     hints = {
-        expected + 4 * 256: "batch normalization stays frozen unless you ask for it",
-        expected + 8 * 256: "batch normalization stays frozen; its mean and variance are never trained anyway",
-        depthwise + pointwise: "`unfreeze` trains to the end of the model: the head too",
+        expected - head: "`unfreeze` trains to the end of the model: the head too",
+        expected - channels: "the convolutions of Keras's ResNet50 have biases",
+        expected - channels - 10: "the convolutions and the head have biases",
         expected - 10: "the head has biases",
-        expected + 512: "neither convolution has biases: the normalization after it has its own",
-        3 * 3 * 256 * 256 + pointwise + head: "depthwise: one 3 × 3 kernel for each channel, nothing is mixed",
+        expected + 2 * channels: "batch normalization stays frozen: its scale and shift are not trained",
+        expected + 4 * channels: "batch normalization stays frozen; its mean and variance are never trained anyway",
+        expected - middle + 9 * 2048 * 2048 + 2048: "the 3 × 3 convolution works on 512 channels on both sides",
+        expected - middle + 512 * 512 + 512: "a 3 × 3 window has nine weights for each pair of channels",
         head: "that is the head alone",
     }
-    default_hint = "add 3·3 weights for each of 256 channels, then 1·1 from 256 to 256, then the head"
+    default_hint = "add 1·1 from 2048 to 512, 3·3 from 512 to 512, 1·1 from 512 to 2048, their biases, and the head"
     return check_number(answer, "trained_parameters", expected, hints, default_hint)
 
 
-@checker("14.two_folders")
-def two_folders(measured):
-    """Checks the experiment: enough test images of two classes, the correct interval, better than the larger class."""
-    if hint := check_keys(measured, {"test_labels": "[...]", "predicted": "[...]", "interval": "(low, high)"}):
+def _build_network(widths=(4, 6, 5)):
+    """A small network with batch normalization after each of its convolutions, and a dense layer at the end."""
+    inputs = x = keras.Input((8, 8, 3))
+    for number, width in enumerate(widths, start=1):
+        x = keras.layers.Conv2D(width, 3, padding="same", name=f"conv_{number}")(x)
+        x = keras.layers.BatchNormalization(name=f"norm_{number}")(x)
+    x = keras.layers.GlobalAveragePooling2D(name="mean")(x)
+    return keras.Model(inputs, keras.layers.Dense(2, name="head")(x))
+
+
+@checker("14.unfreeze_from")
+def unfreeze_from(student):
+    """Checks which weights are trained afterwards, from several layers on and from several states before."""
+    cases = [
+        ("conv_2", (4, 6, 5), None),
+        ("head", (3, 2), True),
+        ("conv_1", (4, 6, 5), False),
+        ("conv_3", (2, 3, 4), 2),
+    ]
+    for name, widths, before in cases:
+        model = _build_network(widths)
+        if before is not None:
+            model.trainable = bool(before)
+        if before == 2:  # the student's function is called a second time, from an earlier layer before
+            student(model, "conv_1")
+        if hint := _wrong_layers(student(model, name), model, name):
+            return hint
+    return None
+
+
+def _wrong_layers(result, model, name):
+    names = [layer.name for layer in model.layers]
+    found = {weight.path for weight in model.trainable_weights}
+    trained = [layer for layer in model.layers[names.index(name) :] if not layer.name.startswith("norm")]
+    expected = {weight.path for layer in trained for weight in layer.weights}
+    if hint := check_returned(result):
         return hint
-    labels, predicted = (np.asarray(measured[name]) for name in ("test_labels", "predicted"))
-    if labels.shape != predicted.shape or labels.ndim != 1:
-        return "test_labels and predicted are two lists of the same length: one entry for each test image"
-    if len(labels) < 10:
-        return f"only {len(labels)} test images say almost nothing; take at least ten"
-    counts = np.unique(labels, return_counts=True)[1]
-    if len(counts) < 2:
-        return "the test images are all of one class"
-    accuracy = np.mean(labels == predicted)
-    low, high = wilson_interval(accuracy, len(labels))
-    if not np.allclose(measured["interval"], (low, high), atol=0.005):
-        correct = round(accuracy * len(labels))
-        return f"that is not the interval of {correct} correct out of {len(labels)}; use wilson_interval"
-    if low <= counts.max() / len(labels):
-        return f"the interval begins at {low:.2f}: always predicting the larger class may do as well; use more images"
+    if not found:
+        return "nothing is trained; a model that is frozen stays frozen until its own `trainable` is True"
+    if any("norm" in path for path in found):
+        return "batch normalization is trained; freeze every layer that is a keras.layers.BatchNormalization"
+    if found - expected:
+        return f"layers before {name} are trained: {', '.join(sorted(found - expected))}"
+    if expected - found:
+        return f"layers from {name} on are frozen: {', '.join(sorted(expected - found))}"
+    count = sum(math.prod(weight.shape) for weight in model.trainable_weights)
+    if result == len(found):
+        return "return the number of numbers, not of arrays: multiply the shape of each weight"
+    if isinstance(result, bool) or not isinstance(result, (int, float, np.number)) or result != count:
+        return f"the correct weights are trained, but they hold {count} numbers; your function returns {result!r}"
     return None
 
 
-@checker("14.load_or_compute")
-def load_or_compute(student):
-    """Checks that it computes once, reads the file afterwards, and never leaves an incomplete file at the path."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "cache" / "features.npy"
-        path.parent.mkdir()
-        return _wrong_results(student, path) or _incomplete_file(student, path)
-
-
-def _wrong_results(student, path):
-    inputs, calls = np.arange(12.0).reshape(6, 2), []
-
-    def compute(values):
-        calls.append(len(values))
-        return values[:, :1] * 2
-
-    first = student(compute, inputs, path)
-    if hint := check_returned(first):
+@checker("14.classify")
+def classify(student):
+    """Checks the student's classifier on images with horizontal or vertical stripes: it must beat the larger class."""
+    train_images, train_labels = _draw_stripes(60, 40, seed=0)
+    test_images, test_labels = _draw_stripes(90, 110, seed=1)
+    predicted = student(train_images.copy(), train_labels.copy(), test_images.copy())
+    if hint := check_returned(predicted):
         return hint
-    if np.shape(first) != (6, 1) or not np.allclose(first, inputs[:, :1] * 2):
-        return "the first call should return compute(inputs)"
-    if not path.exists():
-        return f"nothing was saved at `path`; found {[found.name for found in path.parent.iterdir()]}"
-    if not np.array_equal(np.load(path), first):
-        return "the array at `path` differs from compute(inputs)"
-    num_calls = len(calls)
-    second = student(compute, inputs, path)
-    if len(calls) > num_calls:
-        return "the second call computed again; first check whether the file exists"
-    if not np.allclose(second, first):
-        return "the second call returned other values than the first"
-    np.save(path, first + 1)
-    if not np.allclose(student(compute, inputs, path), first + 1):
-        return "a later call must read the file at `path`; this result comes from somewhere else"
+    predicted = np.asarray(predicted)
+    if predicted.shape != test_labels.shape:
+        return f"return one label for each of {len(test_labels)} test images; yours has shape {predicted.shape}"
+    if not set(predicted.tolist()) <= {0, 1}:
+        return "labels are 0 and 1, as in train_labels; take the class of the highest score"
+    correct = int(np.sum(predicted == test_labels))
+    low, high = wilson_interval(correct / len(test_labels), len(test_labels))
+    larger = max(np.mean(test_labels), 1 - np.mean(test_labels))
+    if low <= larger:
+        return (
+            f"{correct} of {len(test_labels)} correct, 95% interval {low:.2f} to {high:.2f}: always predicting the "
+            f"larger class ({larger:.2f}) may do as well"
+        )
     return None
 
 
-def _incomplete_file(student, path):
-    """What a power failure during writing leaves at `path`, and whether the next call works."""
-    inputs = np.arange(5000.0)  # larger than a file's buffer, so that the beginning of it may be on the disk
-    with _watched(path, inputs) as seen:
-        path.unlink(missing_ok=True)
-        student(lambda values: values, inputs, path)
-    if any(step != "complete" for step in seen):
-        return "an interruption leaves an incomplete file at `path`: write another file first, then os.replace it"
-    with _watched(path, inputs, stop=True) as seen, contextlib.suppress(_PowerFailure):
-        path.unlink(missing_ok=True)
-        student(lambda values: values, inputs, path)
-    try:
-        student(lambda values: values, inputs, path)
-    except OSError:
-        path.unlink(missing_ok=True)
-    if not path.exists() or not np.array_equal(np.load(path), inputs):
-        return "after an interruption just before the renaming, the next call fails on the file left next to `path`"
-    return None
-
-
-class _PowerFailure(BaseException):
-    """Stops the student's function; BaseException, so that no `except Exception` of theirs catches it."""
-
-
-_watch = None  # called when a file is opened or renamed; None nearly always
-
-
-def _audit(event, arguments):
-    if _watch is not None and event in ("open", "os.rename", "os.link", "os.symlink"):
-        _watch(event, *arguments)
-
-
-@functools.cache
-def _install_audit_hook():
-    """Python calls `_audit` before any function opens or renames a file. An audit hook cannot be removed."""
-    sys.addaudithook(_audit)
-
-
-@contextlib.contextmanager
-def _watched(path, expected, *, stop=False):
-    """Lists what happens to a file within the block.
-
-    "written": it is opened for writing under its own name. "complete", "incomplete": another file is about to be
-    renamed to it, and holds the expected array or not. With `stop` the power fails at that moment.
-    """
-    global _watch
-    _install_audit_hook()
-    seen, target = [], os.path.realpath(path)
-
-    def same(name):
-        return not isinstance(name, int) and os.path.realpath(os.fsdecode(name)) == target
-
-    def watch(event, first, second, *others):
-        global _watch
-        if event == "open":
-            if same(first) and others[0] & (os.O_WRONLY | os.O_RDWR):
-                seen.append("written")
-        elif same(second):
-            _watch = None  # the checker, not the student, reads the other file here
-            seen.append("complete" if _holds(first, expected) else "incomplete")
-            _watch = watch
-            if stop:
-                raise _PowerFailure
-
-    _watch = watch
-    try:
-        yield seen
-    finally:
-        _watch = None
-
-
-def _holds(name, expected):
-    """True for a NumPy file with the complete expected array."""
-    try:
-        return np.array_equal(np.load(name), expected)
-    except (OSError, ValueError, EOFError):
-        return False
+def _draw_stripes(*counts, seed):
+    """Noisy images of stripes, horizontal (0) or vertical (1), in random colors, widths and positions, well mixed."""
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(np.repeat([0, 1], counts))
+    periods, phases = rng.uniform(4, 12, (len(labels), 1)), rng.uniform(0, 2 * np.pi, (len(labels), 1))
+    waves = np.sin(2 * np.pi * np.arange(32) / periods + phases)
+    stripes = np.where(labels[:, None, None] == 1, waves[:, None, :], waves[:, :, None])
+    colors, contrasts = rng.uniform(80, 175, (len(labels), 1, 1, 3)), rng.uniform(20, 70, (len(labels), 1, 1, 3))
+    pixels = colors + contrasts * stripes[..., None] + rng.normal(0, 20, (len(labels), 32, 32, 3))
+    return pixels.clip(0, 255).astype("uint8"), labels

@@ -1,11 +1,10 @@
-"""Backbones from `keras.applications`: raw pixels in, features out, with the preprocessing inside the model.
+"""Pretrained backbones: raw pixels in, features out, with the preprocessing inside the model.
 
 Resizing and scaling are part of the model, so every backbone takes pixels from 0 to 255, and a saved model cannot be
 given images in the wrong range.
 """
 
-from __future__ import annotations
-
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,27 +15,19 @@ from dlkit.data import download, locations
 from dlkit.data.dataset import DataError
 from dlkit.models.common import check_input_shape, check_integers, dtype_policy, logits_layer
 from dlkit.runtime import network
+from dlkit.transfer.efficientnet import add_lite0, download_lite0
 from dlkit.validation import check_finite, check_integer, check_number
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """How a network of `keras.applications` is built, and which inputs its ImageNet weights expect.
+    """How a pretrained network is built, and which inputs its ImageNet weights expect."""
 
-    Attributes:
-        application: String, name of the network in `keras.applications`.
-        path: String, where Keras publishes its ImageNet weights without the classifier, below `WEIGHTS_URL`.
-        scaling: String, the inputs that the weights expect: "caffe" (blue, green, red, minus the channel means of
-            ImageNet), "tf" (-1 to 1), or "internal" (0 to 255, which the network scales itself).
-        md5: String, the MD5 of the file, or None where Keras publishes none.
-        options: Dictionary of further arguments for the function in `keras.applications`.
-    """
-
-    application: str
-    path: str
-    scaling: str
-    md5: str | None = None
-    options: dict = field(default_factory=dict)
+    application: str  # name of the network in keras.applications, or in keras_hub.models
+    path: str  # of the weights without the classifier, below WEIGHTS_URL; or the name of a folder with a preset
+    scaling: str  # "caffe" (blue, green, red, minus ImageNet's means), "tf" (-1 to 1), or "preset" (as it says)
+    md5: str | None = None  # of the file, where Keras publishes one
+    options: dict = field(default_factory=dict)  # further arguments of the function in keras.applications
 
     @property
     def file(self):
@@ -44,27 +35,24 @@ class Backbone:
 
 
 WEIGHTS_URL = "https://storage.googleapis.com/tensorflow/keras-applications/"
-_TF = "weights_tf_dim_ordering_tf_kernels"
 BACKBONES = {
-    "resnet50": Backbone("ResNet50", f"resnet/resnet50_{_TF}_notop.h5", "caffe", "4d473c1dd8becc155b73f8504c6f6626"),
-    "resnet50v2": Backbone("ResNet50V2", f"resnet/resnet50v2_{_TF}_notop.h5", "tf", "fac2f116257151a9d068a22e544a4917"),
-    "mobilenet": Backbone("MobileNet", "mobilenet/mobilenet_2_5_224_tf_no_top.h5", "tf", options={"alpha": 0.25}),
-    "mobilenetv2": Backbone("MobileNetV2", f"mobilenet_v2/mobilenet_v2_{_TF}_1.0_224_no_top.h5", "tf"),
-    "efficientnetv2b0": Backbone(
-        "EfficientNetV2B0",
-        "efficientnet_v2/efficientnetv2-b0_notop.h5",
-        "internal",
-        "893217f2bb855e2983157299931e43ff",
+    "resnet50": Backbone(
+        "ResNet50",
+        "resnet/resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "caffe",
+        "4d473c1dd8becc155b73f8504c6f6626",
     ),
+    "mobilenet": Backbone("MobileNet", "mobilenet/mobilenet_2_5_224_tf_no_top.h5", "tf", options={"alpha": 0.25}),
+    "efficientnet_lite0": Backbone("EfficientNetBackbone", "efficientnet_lite0", "preset"),
 }
 
 
 def build_backbone(name, input_shape, *, image_size=224, weights="imagenet", precision=None):
-    """A network of `keras.applications` without its classifier, from raw pixels to one feature vector per image.
+    """A pretrained network without its classifier, from raw pixels to one feature vector per image.
 
     Args:
-        name: String, a key of `transfer.BACKBONES`. "mobilenet" is MobileNet with a quarter of the channels (alpha
-            0.25).
+        name: String, a key of `transfer.BACKBONES`: "resnet50", "mobilenet" (a quarter of the channels, alpha 0.25) or
+            "efficientnet_lite0".
         input_shape: Tuple (height, width, 3), the shape of one image before resizing. Pixels are between 0 and 255.
         image_size: Integer, height and width at which the network works, 32 or more, default 224. The model resizes its
             inputs to it (bilinear interpolation).
@@ -73,15 +61,12 @@ def build_backbone(name, input_shape, *, image_size=224, weights="imagenet", pre
 
     Returns:
         A flat, uncompiled `keras.Model` from (batch, height, width, 3) to (batch, features). Its layers have the same
-        names as in `keras.applications`.
+        names as in `keras.applications` or KerasHub.
 
     Raises:
         DataError: If the weights are not found and cannot be downloaded, are damaged, or belong to another network. The
             weights are never random without being asked for.
         ValueError: If `name` is unknown, or the images are too small or have no three channels.
-
-    References:
-        - [Keras Applications](https://keras.io/api/applications), which names the paper of each network
     """
     backbone, image_size = _get_backbone(name), check_integer("image_size", image_size, at_least=32)
     if check_input_shape(input_shape)[2] != 3:
@@ -96,12 +81,20 @@ def build_backbone(name, input_shape, *, image_size=224, weights="imagenet", pre
             # Not layers.Resizing: the default of its argument, training=True, puts the batch normalization of the whole
             # model into training mode when the model is called as `model(images)` (seen with Keras 3.15).
             x = keras.ops.image.resize(x, (image_size, image_size), interpolation="bilinear")
-        build = getattr(keras.applications, backbone.application)
-        x = _scale(x, backbone.scaling)
-        application = build(include_top=False, weights=None, input_tensor=x, pooling="avg", **backbone.options)
-    model = keras.Model(inputs, application.output, name=name)
+        if backbone.scaling == "preset":
+            preset = path if path and Path(path).is_dir() else None  # or else a file with weights of this model
+            with _reading_weights(name, path) if preset else contextlib.nullcontext():
+                outputs = add_lite0(x, preset)
+        else:
+            build, preset, x = getattr(keras.applications, backbone.application), None, _scale(x, backbone.scaling)
+            outputs = build(include_top=False, weights=None, input_tensor=x, pooling="avg", **backbone.options).output
+    model = keras.Model(inputs, outputs, name=name)
     if path is not None:
-        _load(model, path, backbone.md5 if weights == "imagenet" else None)
+        if not preset:
+            _load(model, path, backbone.md5 if weights == "imagenet" else None)
+        with _reading_weights(name, path):
+            for weight in model.weights:
+                check_finite(weight.path, keras.ops.convert_to_numpy(weight))
     return model
 
 
@@ -114,10 +107,20 @@ def _get_backbone(name):
 def _scale(x, scaling):
     if scaling == "tf":
         return layers.Rescaling(1 / 127.5, offset=-1, name="scale")(x)
-    if scaling == "caffe":
-        means = layers.Normalization(mean=[103.939, 116.779, 123.68], variance=[1.0] * 3, name="subtract_means")
-        return means(x[..., ::-1])
-    return x
+    means = layers.Normalization(mean=[103.939, 116.779, 123.68], variance=[1.0] * 3, name="subtract_means")
+    return means(x[..., ::-1])
+
+
+@contextlib.contextmanager
+def _reading_weights(name, path):
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:  # HDF5 and Keras raise many kinds for a file that is damaged or of another network
+        raise DataError(
+            f"{path} does not hold weights of {name}: {error}. Delete it or choose another file."
+        ) from error
 
 
 def _load(model, path, md5):
@@ -125,16 +128,8 @@ def _load(model, path, md5):
         raise DataError(f'Expected weights "imagenet", None or a weights file. Received: {path}, which is not a file.')
     if md5:
         download.verify(path, md5)
-    try:
+    with _reading_weights(model.name, path):
         model.load_weights(path)
-        for weight in model.weights:
-            check_finite(weight.path, keras.ops.convert_to_numpy(weight))
-    except MemoryError:
-        raise
-    except Exception as error:  # HDF5 and Keras raise many kinds for a file that is damaged or of another network
-        raise DataError(
-            f"{path} does not hold weights of {model.name}: {error}. Delete it or choose another file."
-        ) from error
 
 
 def find_weights(name):
@@ -160,6 +155,8 @@ def find_weights(name):
     if not network.is_offline():
         url = WEIGHTS_URL + backbone.path
         try:
+            if backbone.scaling == "preset":
+                return download_lite0()
             with download.connection():
                 return Path(keras.utils.get_file(backbone.file, url, cache_subdir="models", file_hash=backbone.md5))
         except Exception as error:  # Keras raises a bare Exception when a download fails

@@ -1,7 +1,5 @@
 """Cached features of a frozen backbone: computed once, saved on disk, and read from there afterwards."""
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import json

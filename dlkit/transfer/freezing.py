@@ -3,8 +3,6 @@
 A model may hold models, as in Keras's own guides: all functions but `split_model` go through their layers too.
 """
 
-from __future__ import annotations
-
 import math
 
 import keras
@@ -21,8 +19,7 @@ def freeze(model):
     Returns:
         Integer, the number of parameters that are trained: 0.
     """
-    for layer in _walk(model):
-        layer.trainable = False
+    model.trainable = False  # with all its layers
     return _report_trainable(model, "nothing")
 
 
@@ -69,14 +66,11 @@ def _walk(model):
 
 
 def _first_layer(model, stage):
-    all_layers = list(_walk(model))
-    for layer in all_layers:
+    for layer in _walk(model):
         if layer.name.startswith(stage):
             return layer
-    stages = sorted({layer.name.split("_")[0] for layer in all_layers})
-    raise ValueError(
-        f'No layer name of {model.name} begins with "{stage}". The layer names begin with {", ".join(stages)}.'
-    )
+    stages = ", ".join(sorted({layer.name.split("_")[0] for layer in _walk(model)}))
+    raise ValueError(f'No layer name of {model.name} begins with "{stage}". The layer names begin with {stages}.')
 
 
 def _report_trainable(model, which):
@@ -112,14 +106,11 @@ def split_model(model, stage):
     cut = first.input
     if isinstance(cut, list):
         raise ValueError(f"{first.name} has several inputs, so {model.name} cannot be split before it.")
-    crossed = ValueError(f"{model.name} cannot be split before {first.name}: a shortcut connection bypasses it.")
     try:
-        upper = keras.Model(cut, model.output, name="upper")
+        return keras.Model(model.input, cut, name="lower"), keras.Model(cut, model.output, name="upper")
     except ValueError as error:
-        raise crossed from error
-    if cut is not model.input and model.layers[0] in upper.layers:  # Keras 3.12.0 builds it and fails in the call
-        raise crossed
-    return keras.Model(model.input, cut, name="lower"), upper
+        message = f"{model.name} cannot be split before {first.name}: a shortcut connection bypasses it."
+        raise ValueError(message) from error
 
 
 def add_l2_sp(model, strength, *, exclude=("head",)):

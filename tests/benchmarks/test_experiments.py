@@ -132,6 +132,6 @@ def test_measuring_a_row_again_gives_the_committed_accuracy():
     protocol = experiments.load_protocol("13")
     lesson = definitions(experiments.notebook_path(protocol))
     protocol.prepare(lesson, data.load("cifar10", real=True))
-    keys = {"way": "fine-tuned, batch norm frozen", "per_class": 20}
+    keys = {"way": "4 classes: fine-tuned, batch norm frozen", "per_class": 20}
     committed, measured = load("13_transfer_learning").find(**keys), protocol.measure(lesson, **keys)
     assert abs(np.mean(measured["test"]) - np.mean(committed["test"])) <= np.std(committed["test"], ddof=1)

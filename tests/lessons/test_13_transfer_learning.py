@@ -2,35 +2,59 @@
 
 import keras
 import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
 
 from tests.lessons.exercise_tests import ExerciseTests
 
 
-def test_only_selects_and_relabels_classes(lesson):
+def test_select_classes_relabels_them(lesson):
     images, labels = np.arange(6), np.array([3, 0, 7, 3, 9, 0])
-    selected, relabeled = lesson.only((images, labels), (3, 9))
+    selected, relabeled = lesson.select_classes((images, labels), (3, 9))
     assert selected.tolist() == [0, 3, 4]
     assert relabeled.tolist() == [0, 0, 1]
 
 
-def test_pick_is_balanced_and_depends_on_the_seed(lesson):
+def test_draw_images_is_balanced_and_depends_on_the_seed(lesson):
     labels = np.repeat(np.arange(4), 50)
-    lesson.target_train = np.arange(200), labels
-    first, classes = lesson.pick(5, seed=0)
+    split = np.arange(200), labels
+    first, classes = lesson.draw_images(split, 5, seed=0)
     assert np.bincount(classes).tolist() == [5] * 4
     assert len(set(first)) == 20
     assert (labels[first] == classes).all()
-    assert set(first) != set(lesson.pick(5, seed=1)[0])
-    assert (first == lesson.pick(5, seed=0)[0]).all()
+    assert set(first) != set(lesson.draw_images(split, 5, seed=1)[0])
+    assert (first == lesson.draw_images(split, 5, seed=0)[0]).all()
 
 
-def test_copied_network_has_its_own_weights(lesson):
+def test_nearest_class_mean_of_the_worked_example(lesson):
+    features, labels = np.array([[1, 5], [3, 7], [6, 1], [8, 3]]), np.array([0, 0, 1, 1])
+    assert lesson.nearest_class_mean(features, labels, np.array([[4, 3], [3, 5]])).tolist() == [1, 0]
+
+
+def test_copy_model_has_its_own_weights(lesson):
     network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
-    copy = lesson.copied(network)
+    copy = lesson.copy_model(network)
     for ours, theirs in zip(copy.get_weights(), network.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     copy.set_weights([weight + 1 for weight in copy.get_weights()])
     assert not np.allclose(copy.get_weights()[0], network.get_weights()[0])
+
+
+@pytest.mark.parametrize("train_batch_norm", [True, False])
+def test_with_new_head_trains_all_but_batch_norm(lesson, train_batch_norm):
+    lesson.loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    inputs = keras.Input((4, 4, 1))
+    x = keras.layers.Conv2D(2, 3)(inputs)
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.BatchNormalization()(x))
+    network = keras.Model(inputs, x)
+    model = lesson.with_new_head(network, 3, train_batch_norm)
+    assert model.output_shape == (None, 3)
+    assert len(model.trainable_weights) == (6 if train_batch_norm else 4)
+    moving_mean = model.layers[2].moving_mean.numpy()
+    model(np.ones((8, 4, 4, 1)), training=True)
+    assert np.array_equal(model.layers[2].moving_mean.numpy(), moving_mean) != train_batch_norm
+    assert network.layers[2].moving_mean.numpy().tolist() == moving_mean.tolist()
 
 
 # Exercises: other correct answers, and mistakes with a word of the hint that each should get
@@ -46,9 +70,22 @@ def l2_sp(*, start_of=lambda s: s, scale=1.0, gradient=2.0, first_only=False):
     return penalty
 
 
-RUNS = [0.5, 0.52, 0.51]
-LOWER, HIGHER = [0.4, 0.41, 0.39], [0.6, 0.61, 0.62]
-CROSSED = {n: {"frozen": RUNS, "fine-tuned": LOWER if n < 50 else HIGHER} for n in (5, 20, 80, 320)}
+POWERS = 10.0 ** np.arange(-4, 5)
+
+
+def choose_penalty(folds, candidates=POWERS):
+    def choose(features, labels):
+        models = [LogisticRegression(C=C, max_iter=2000) for C in candidates]
+        scores = [cross_val_score(model, features, labels, cv=folds).mean() for model in models]
+        return candidates[int(np.argmax(scores))]
+
+    return choose
+
+
+def by_training_accuracy(features, labels):
+    return max(
+        POWERS[::-1], key=lambda C: LogisticRegression(C=C, max_iter=2000).fit(features, labels).score(features, labels)
+    )
 
 
 ALTERNATIVES = {
@@ -58,7 +95,7 @@ ALTERNATIVES = {
             *("norm/moving_mean", "norm/moving_variance"),
         ]
     ],
-    "13.crossing": [CROSSED],
+    "13.choose_penalty": [choose_penalty(StratifiedKFold(4, shuffle=True, random_state=1))],
     "13.l2_sp": [l2_sp()],
 }
 
@@ -71,15 +108,16 @@ MISTAKES = {
         ({"dense/kernel", "dense/bias"}, "nobody has frozen"),
         ({"dense/kernel", "dense/bias", "norm/gamma", "norm/beta"}, "with every batch"),
     ],
-    "13.crossing": [
-        ({}, "give a dictionary {images_per_class"),
-        ({5: RUNS}, "the entry of 5"),
-        ({5: {"frozen": [0.5], "fine-tuned": RUNS}}, "at least three seeds"),
-        ({5: {"frozen": [50, 51, 52], "fine-tuned": RUNS}}, "not percentages"),
-        ({5: {"frozen": [0.5] * 3, "fine-tuned": RUNS}}, "another seed"),
-        ({5: CROSSED[5], 80: CROSSED[80]}, "four are needed"),
-        (dict.fromkeys(range(4), CROSSED[80]), "try fewer"),
-        (dict.fromkeys(range(4), CROSSED[5]), "try more"),
+    "13.choose_penalty": [
+        (by_training_accuracy, "held out"),
+        (lambda features, labels: 1e4, "too large"),
+        (lambda features, labels: 1e-4, "too small"),
+        (choose_penalty(KFold(3)), "contain every class"),
+        (choose_penalty(StratifiedKFold(5), (1e-4, 1e-3)), "several powers of ten"),
+        (lambda features, labels: np.inf, "a positive number"),
+        (lambda features, labels: -1.0, "a positive number"),
+        (lambda features, labels: [1.0, 2.0], "one number"),
+        (lambda features, labels: print(1.0, end="\r"), "`return` missing"),
     ],
     "13.l2_sp": [
         (l2_sp(start_of=lambda s: 0), "not from zero"),

@@ -3,23 +3,30 @@
 import contextlib
 import functools
 import http.server
+import json
 import shutil
 import sys
+import tempfile
 import threading
+import zipfile
+from pathlib import Path
 
 import h5py
 import keras
+import keras_hub
 import numpy as np
 import pytest
 
 from dlkit import data, transfer
-from dlkit.transfer import backbones
+from dlkit.transfer import backbones, efficientnet
 from tests.arrays import assert_same_arrays
 from tests.random_weights import randomize
 from tests.transfer.helpers import IMAGES
 
+APPLICATIONS = [name for name, backbone in transfer.BACKBONES.items() if backbone.scaling != "preset"]
 
-@pytest.mark.parametrize("name", transfer.BACKBONES)
+
+@pytest.mark.parametrize("name", APPLICATIONS)
 def test_build_backbone_equals_keras_applications(name):
     backbone = transfer.BACKBONES[name]
     ours = transfer.build_backbone(name, (20, 24, 3), image_size=32, weights=None)
@@ -43,8 +50,76 @@ def test_build_backbone_does_not_resize_needlessly():
     assert "conv_pw_13" in names, "layers keep the names of keras.applications"
 
 
+@pytest.fixture(scope="module")
+def lite0():
+    """EfficientNet-Lite0 of KerasHub with random weights, and a preset folder that holds it."""
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "weights" / "efficientnet_lite0"
+        network = randomize(keras_hub.models.EfficientNetBackbone(**efficientnet._ARCHITECTURE))
+        network.save_to_preset(str(folder))
+        yield network, folder
+
+
+def lite0_features(network, pixels, scale=1 / 128, offset=-127 / 128):
+    resized = keras.ops.image.resize(pixels, (32, 32))
+    return np.mean(network(resized * np.array(scale, "float32") + np.array(offset, "float32")), axis=(1, 2))
+
+
+def test_build_backbone_equals_keras_hub(lite0, no_data_env):
+    network, folder = lite0
+    shutil.copytree(folder, no_data_env / "weights" / "efficientnet_lite0")
+    model = transfer.build_backbone("efficientnet_lite0", (16, 16, 3), image_size=32)
+    pixels = IMAGES.astype("float32")
+    np.testing.assert_allclose(model(pixels), lite0_features(network, pixels), rtol=1e-4, atol=1e-4)
+    assert model.count_params() == 3_413_024
+    assert not any(isinstance(layer, keras.Model) for layer in model.layers), "it is flat, so it can be split"
+    lower, upper = transfer.split_model(model, "block7")
+    np.testing.assert_allclose(upper(lower(pixels)), model(pixels), atol=1e-4)
+    assert transfer.unfreeze(model, "top") == 320 * 1280
+
+
+def test_build_backbone_scales_as_the_preset_says(lite0, tmp_path):
+    network, folder = lite0
+    shutil.copytree(folder, tmp_path / "preset")
+    scale, offset = [0.017, 0.018, 0.019], [-2.1, -2.0, -1.8]
+    converter = {"config": {"scale": scale, "offset": offset}}
+    (tmp_path / "preset" / "image_converter.json").write_text(json.dumps(converter))
+    model = transfer.build_backbone("efficientnet_lite0", (16, 16, 3), image_size=32, weights=tmp_path / "preset")
+    expected = lite0_features(network, IMAGES.astype("float32"), scale, offset)
+    np.testing.assert_allclose(model(IMAGES), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_saved_efficientnet_holds_layers_of_keras_only(lite0, tmp_path):
+    model = transfer.build_backbone("efficientnet_lite0", (16, 16, 3), image_size=32, weights=lite0[1])
+    model.save(tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as file:
+        assert b"keras_hub" not in file.read("config.json")
+    np.testing.assert_array_equal(keras.models.load_model(tmp_path / "model.keras")(IMAGES), model(IMAGES))
+    model.save_weights(tmp_path / "own.weights.h5")
+    again = transfer.build_backbone(
+        "efficientnet_lite0", (16, 16, 3), image_size=32, weights=tmp_path / "own.weights.h5"
+    )
+    assert_same_arrays(again.get_weights(), model.get_weights())
+
+
+def test_find_weights_downloads_the_preset_of_keras_hub(lite0, no_data_env, monkeypatch):
+    monkeypatch.delenv("DLKIT_OFFLINE")
+    handles = []
+    monkeypatch.setattr("kagglehub.model_download", lambda handle: handles.append(handle) or str(lite0[1]))
+    assert transfer.find_weights("efficientnet_lite0") == lite0[1]
+    assert handles == ["keras/efficientnet/keras/efficientnet_lite0_ra_imagenet/2"]
+
+
+def test_build_backbone_reports_a_damaged_preset(lite0, tmp_path):
+    shutil.copytree(lite0[1], tmp_path / "cut")
+    weights = tmp_path / "cut" / "model.weights.h5"
+    weights.write_bytes(weights.read_bytes()[:5000])
+    with pytest.raises(data.DataError, match="cut does not hold weights of efficientnet_lite0"):
+        transfer.build_backbone("efficientnet_lite0", (32, 32, 3), weights=tmp_path / "cut")
+
+
 def test_saved_backbone_gives_the_same_features(tmp_path):
-    model = randomize(transfer.build_backbone("resnet50", (16, 16, 3), image_size=32, weights=None))
+    model = randomize(transfer.build_backbone("mobilenet", (16, 16, 3), image_size=32, weights=None))
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(model(IMAGES[:2]), loaded(IMAGES[:2]))
@@ -72,14 +147,14 @@ def test_find_weights_lists_the_known_names():
         transfer.find_weights("vgg")
 
 
-@pytest.mark.parametrize("name", transfer.BACKBONES)
+@pytest.mark.parametrize("name", APPLICATIONS)
 def test_backbone_has_the_address_and_checksum_that_keras_has(name):
     backbone = transfer.BACKBONES[name]
     application = getattr(keras.applications, backbone.application)
     module = sys.modules["keras.src.applications.resnet" if "resnet" in name else application.__module__]
     address = getattr(module, "BASE_WEIGHTS_PATH", None) or module.BASE_WEIGHT_PATH
     assert backbones.WEIGHTS_URL + backbone.path == address + backbone.file
-    published = getattr(module, "WEIGHTS_HASHES", {}).get({"efficientnetv2b0": "b0"}.get(name, name))
+    published = getattr(module, "WEIGHTS_HASHES", {}).get(name)
     assert backbone.md5 == (published and published[1])
 
 
@@ -157,8 +232,8 @@ def test_build_backbone_reports_damaged_and_wrong_weights(weights_file, tmp_path
     (tmp_path / "cut.h5").write_bytes(weights_file[0].read_bytes()[:5000])
     with pytest.raises(data.DataError, match="cut.h5 does not hold weights of mobilenet"):
         transfer.build_backbone("mobilenet", (32, 32, 3), weights=tmp_path / "cut.h5")
-    with pytest.raises(data.DataError, match="does not hold weights of mobilenetv2"):
-        transfer.build_backbone("mobilenetv2", (32, 32, 3), weights=weights_file[0])
+    with pytest.raises(data.DataError, match="does not hold weights of efficientnet_lite0"):
+        transfer.build_backbone("efficientnet_lite0", (32, 32, 3), weights=weights_file[0])
     with pytest.raises(data.DataError, match='Expected weights "imagenet", None or a weights file. Received: none,'):
         transfer.build_backbone("mobilenet", (32, 32, 3), weights="none")
 

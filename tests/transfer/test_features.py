@@ -15,7 +15,7 @@ from dlkit import data, evaluate, transfer
 from dlkit.transfer.features import cache_key
 from tests.models.helpers import save_images
 from tests.random_weights import randomize
-from tests.transfer.helpers import IMAGES, backbone_with_head, build_classifier, build_tiny
+from tests.transfer.helpers import IMAGES, LOSS, backbone_with_head, build_classifier, build_tiny
 
 
 class PredictionCounter:
@@ -106,6 +106,7 @@ transfer.cached_features(model, IMAGES, sys.argv[1], batch_size=2)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_cached_features_of_a_killed_process_are_continued_by_another(tmp_path, monkeypatch):
     killed = subprocess.run([sys.executable, "-c", KILLED, tmp_path / "run"], capture_output=True)
@@ -149,7 +150,7 @@ def test_cached_features_refuse_nan_and_infinity(tmp_path):
     ("images", "message"),
     [
         (IMAGES / np.float32(255), "pixels from 0 to 255"),
-        (IMAGES[0], r"`image\[None\]`"),
+        (IMAGES[0], r"`images\[None\]`"),
         (IMAGES[:0], r"Received: \(0, 16, 16, 3\)"),
     ],
     ids=["scaled", "one", "none"],
@@ -232,7 +233,7 @@ def test_cached_features_of_an_inner_layer_train_the_rest(tmp_path):
     assert inner.shape == (10, 16, 16, 4)
     transfer.unfreeze(model, "conv3")
     before = np.array(model.get_layer("conv3_conv").kernel)
-    upper.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    upper.compile("sgd", LOSS, run_eagerly=True)
     upper.fit(inner.astype("float32"), np.arange(10) % 3, verbose=0)
     assert (np.array(model.get_layer("conv3_conv").kernel) != before).any(), "training upper trains the model"
 

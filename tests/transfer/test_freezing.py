@@ -16,7 +16,7 @@ from tests.transfer.helpers import IMAGES, LOSS, backbone_with_head, build_class
 def changed_weights(model):
     """Names of the weights that one training step changes."""
     before = [np.array(weight) for weight in model.weights]
-    model.compile(keras.optimizers.SGD(0.5), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.compile(keras.optimizers.SGD(0.5), LOSS, run_eagerly=True)  # tracing takes longer than one step
     model.train_on_batch(IMAGES, np.arange(10) % 3)
     return {w.path for w, old in zip(model.weights, before, strict=True) if (np.array(w) != old).any()}
 
@@ -201,7 +201,7 @@ def test_add_l2_sp_keeps_weights_near_their_start():
         transfer.unfreeze(model, "")
         transfer.add_l2_sp(model, strength)
         start = np.array(model.get_layer("conv1_conv").kernel)
-        model.compile(keras.optimizers.SGD(0.05), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        model.compile(keras.optimizers.SGD(0.05), LOSS, run_eagerly=True)
         for _ in range(20):
             model.train_on_batch(IMAGES, np.arange(10) % 3)
         distances.append(np.abs(np.array(model.get_layer("conv1_conv").kernel) - start).sum())
