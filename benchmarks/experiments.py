@@ -81,12 +81,15 @@ def notebook_code(path, names):
     return hashlib.sha256("\n".join(sources[name] for name in names).encode()).hexdigest()
 
 
-def run(protocol, dataset, *, tables=TABLES, unfinished=UNFINISHED):
+def run(protocol, dataset, *, again=None, tables=TABLES, unfinished=UNFINISHED):
     """Measures every row that is not yet measured, then writes the table.
 
     Args:
         protocol: The module that `load_protocol` returned.
         dataset: A `dlkit.data.Dataset`, loaded by the name that the protocol gives.
+        again: List of dictionaries such as {"per_class": 500}. Only rows with the values of one of them are measured,
+            and the others are taken from the present table: for a change of the code that cannot affect them. None
+            measures all rows.
         tables: Path of the folder for the finished table.
         unfinished: Path of the folder for the rows measured so far.
 
@@ -95,13 +98,15 @@ def run(protocol, dataset, *, tables=TABLES, unfinished=UNFINISHED):
     """
     name = protocol.__name__
     code = notebook_code(notebook_path(protocol), protocol.FUNCTIONS)
-    version = f"{code} {hashlib.sha256(Path(protocol.__file__).read_bytes()).hexdigest()} {dataset.name}"
-    progress = unfinished / f"{name}.json"
+    version = f"{code} {hashlib.sha256(Path(protocol.__file__).read_bytes()).hexdigest()} {dataset.name} {again}"
+    progress, target = unfinished / f"{name}.json", tables / f"{name}.json"
     state = json.loads(progress.read_text()) if progress.exists() else {}
     if state.get("version") != version:  # there is none, or it belongs to another version of the experiment
         state = {"version": version, "seconds": 0.0, "rows": []}
+        if again:
+            state |= _present_rows(target, again)
     start = time.perf_counter() - state["seconds"]
-    missing = protocol.ROWS[len(state["rows"]) :]
+    missing = [row for row in protocol.ROWS if not any(row.items() <= done.items() for done in state["rows"])]
     lesson = definitions(notebook_path(protocol))
     if missing:
         print(f"{name}: {len(missing)} of {len(protocol.ROWS)} rows to measure", flush=True)
@@ -113,10 +118,17 @@ def run(protocol, dataset, *, tables=TABLES, unfinished=UNFINISHED):
         value = np.mean(state["rows"][-1][protocol.SHOW["values"]])
         done = f"{len(state['rows'])} of {len(protocol.ROWS)}, {state['seconds']:.0f} s"
         print(f"{done}: {', '.join(map(str, row.values()))}: {value:.3f}", flush=True)
-    target = tables / f"{name}.json"
+    state["rows"].sort(key=lambda done: [row.items() <= done.items() for row in protocol.ROWS].index(True))
     _write(target, table(protocol, dataset, state, code))
     progress.unlink()
     return target
+
+
+def _present_rows(path, again):
+    """The rows of a table that are not to be measured again, and the time that the table has taken so far."""
+    present = json.loads(path.read_text())
+    kept = [row for row in present["rows"] if not any(keys.items() <= row.items() for keys in again)]
+    return {"seconds": float(present["seconds"]), "rows": kept}
 
 
 def table(protocol, dataset, state, code):
@@ -169,13 +181,15 @@ def main(arguments=None):
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.experiments", description=__doc__.splitlines()[0])
     parser.add_argument("lesson", help="the number of a lesson, such as 13")
+    again = "measure only rows with these values, and keep the others: '{\"per_class\": 500}'; may be repeated"
+    parser.add_argument("--again", action="append", type=json.loads, metavar="JSON", help=again)
     parser.add_argument("--stand-in", action="store_true", help="try it on generated data if no real data is found")
     chosen = parser.parse_args(arguments)
     runtime.setup(0)
     protocol = load_protocol(chosen.lesson)
     dataset = data.load(protocol.DATA, real=not chosen.stand_in)
     tables = TABLES if dataset.is_real else UNFINISHED / "stand-in"
-    print(f"wrote {run(protocol, dataset, tables=tables).relative_to(ROOT)}")
+    print(f"wrote {run(protocol, dataset, again=chosen.again, tables=tables).relative_to(ROOT)}")
 
 
 if __name__ == "__main__":
