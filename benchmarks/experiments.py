@@ -98,7 +98,8 @@ def run(protocol, dataset, *, again=None, tables=TABLES, unfinished=UNFINISHED):
     """
     name = protocol.__name__
     code = notebook_code(notebook_path(protocol), protocol.FUNCTIONS)
-    version = f"{code} {hashlib.sha256(Path(protocol.__file__).read_bytes()).hexdigest()} {dataset.name} {again}"
+    version = f"{code} {hashlib.sha256(Path(protocol.__file__).read_bytes()).hexdigest()} {dataset.name}"
+    version += f" {again}" if again else ""
     progress, target = unfinished / f"{name}.json", tables / f"{name}.json"
     state = json.loads(progress.read_text()) if progress.exists() else {}
     if state.get("version") != version:  # there is none, or it belongs to another version of the experiment

@@ -7,7 +7,7 @@ import functools
 import keras
 import numpy as np
 
-from dlkit import transfer
+from dlkit import training, transfer
 
 TITLE = "Test accuracy on CIFAR-10 (mean ± standard deviation over the seeds)"
 DATA = "cifar10"
@@ -52,12 +52,11 @@ SETTINGS = {
         "test_images": 1_000,
     },
     "fine_tuning": {
-        "train_images": 1_500,
-        "validation_images": 500,
-        "test_images": 1_000,
-        "epochs": 3,
-        "seeds": (0, 1),
-        "rates": (3e-4, 1e-3),
+        "head_epochs": 30,
+        "epochs": 10,
+        "subsets": (0, 1, 2),  # the images of "probe"; its penalty images choose the learning rate here
+        "rates": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
+        "first_rates": (1e-3, 3e-3, 1e-2),  # then those beside the best one, until both neighbors are worse
     },
 }
 SHOW = {"rows": "row", "columns": "column", "values": "test"}
@@ -152,22 +151,30 @@ def _measure_runs(lesson, network, settings, change=lambda images: images, choos
     return {"learning_rate": rate, "validation_by_rate": tried, "parameters": network.count_params(), "test": tests}
 
 
-def _measure_probe(lesson, name, size):
-    """Several training subsets; the penalty, the validation score and the test score each have their own images."""
+def _probe_splits(lesson):
+    """The first training images, and those that choose, validate and test."""
     settings, (images, labels) = lesson.settings["probe"], lesson.all_train
-    backbone = transfer.build_backbone(name, (32, 32, 3), image_size=size)
     first, last = settings["pool"], len(labels) - settings["penalty_images"]
-    test_images, test_labels = (values[: settings["test_images"]] for values in lesson.test_split)
-    splits = {
+    return {
         "pool": (images[:first], labels[:first]),
         "penalty": (images[last:], labels[last:]),
         "validation": tuple(values[last - settings["validation_images"] : last] for values in (images, labels)),
-        "test": (test_images, test_labels),
+        "test": tuple(values[: settings["test_images"]] for values in lesson.test_split),
     }
+
+
+def _subset(settings, seed):
+    return np.random.default_rng(seed).permutation(settings["pool"])[: settings["train_images"]]
+
+
+def _measure_probe(lesson, name, size):
+    """Several training subsets; the penalty, the validation score and the test score each have their own images."""
+    settings, splits = lesson.settings["probe"], _probe_splits(lesson)
+    backbone = transfer.build_backbone(name, (32, 32, 3), image_size=size)
     features = {part: backbone.predict(x, batch_size=100, verbose=0) for part, (x, _) in splits.items()}
     scores = {"validation": [], "test": []}
     for seed in settings["subsets"]:
-        chosen = np.random.default_rng(seed).permutation(first)[: settings["train_images"]]
+        chosen = _subset(settings, seed)
         train_split = features["pool"][chosen], splits["pool"][1][chosen]
         predict = lesson.linear_probe(train_split, (features["penalty"], splits["penalty"][1]))
         for part, values in scores.items():
@@ -175,32 +182,48 @@ def _measure_probe(lesson, name, size):
     return {"features": int(features["pool"].shape[1]), **scores}
 
 
-def _fine_tuning_splits(lesson):
-    settings = lesson.settings["fine_tuning"]
-    counts = settings["train_images"], settings["validation_images"], settings["test_images"]
-    splits = (lesson.train_split, lesson.val_split, lesson.test_split)
-    return [(images[:n], labels[:n]) for (images, labels), n in zip(splits, counts, strict=True)]
+def _best_rate(settings, score):
+    """Tries the first rates, and then those beside the best one, as long as there are new ones."""
+    rates, missing, tried = settings["rates"], settings["first_rates"], {}
+    while missing:
+        tried |= {rate: score(rate) for rate in missing}
+        best = rates.index(max(tried, key=tried.get))
+        missing = [rate for rate in rates[max(best - 1, 0) : best + 2] if rate not in tried]
+    return rates[best], tried
 
 
 def _measure_fine_tuning(lesson, name, size):
-    """All layers are trained; batch normalization keeps its statistics, and a linear head comes first."""
-    settings = lesson.settings["fine_tuning"]
-    (images, labels), val_split, test_split = _fine_tuning_splits(lesson)
+    """All layers are trained on the images of the probe; the rate falls linearly, and a linear head comes first.
+
+    Batch normalization keeps its statistics.
+    """
+    settings, splits = lesson.settings["fine_tuning"], _probe_splits(lesson)
     backbone = transfer.build_backbone(name, (32, 32, 3), image_size=size)
     original, head = backbone.get_weights(), keras.layers.Dense(10)
     inputs = keras.Input((32, 32, 3))
-    model = keras.Model(inputs, head(backbone(inputs, training=False)))
-    head_model = keras.Sequential([keras.Input((backbone.output_shape[1],)), head])
-    features = backbone.predict(images, batch_size=100, verbose=0)
-    runs = {}
-    for seed in settings["seeds"]:
-        for rate in settings["rates"]:
-            keras.utils.set_random_seed(seed)
-            backbone.set_weights(original)
-            head.set_weights([0.0 * values for values in head.get_weights()])
-            lesson.compiled(head_model).fit(features, labels, batch_size=50, epochs=20, verbose=0)
-            lesson.compiled(model).optimizer.learning_rate = rate
-            model.fit(images, labels, batch_size=50, epochs=settings["epochs"], verbose=0)
-            runs[seed, rate] = lesson.accuracy(model, *val_split), lesson.accuracy(model, *test_split)
-    rate = max(settings["rates"], key=lambda rate: np.mean([runs[seed, rate][0] for seed in settings["seeds"]]))
-    return {"learning_rate": rate, "test": [runs[seed, rate][1] for seed in settings["seeds"]]}
+    model = lesson.compiled(keras.Model(inputs, head(backbone(inputs, training=False))))
+    head_model = lesson.compiled(keras.Sequential([keras.Input((backbone.output_shape[1],)), head]))
+    features, epochs = backbone.predict(splits["pool"][0], batch_size=100, verbose=0), settings["epochs"]
+    results = {}
+
+    def train(rate, subset):
+        images, labels = splits["pool"]
+        chosen = _subset(lesson.settings["probe"], subset)
+        training.restart(model, subset)
+        backbone.set_weights(original)
+        training.restart(head_model, subset)
+        head_model.fit(features[chosen], labels[chosen], batch_size=50, epochs=settings["head_epochs"], verbose=0)
+        before = lesson.accuracy(model, *splits["test"])
+        fall = keras.callbacks.LearningRateScheduler(lambda epoch: rate * (1 - epoch / epochs))
+        options = {"batch_size": 50, "epochs": epochs, "callbacks": [fall], "verbose": 0}
+        model.fit(images[chosen], labels[chosen], **options)
+        parts = {part: lesson.accuracy(model, *splits[part]) for part in ("penalty", "validation", "test")}
+        results[rate, subset] = {"head": before, **parts}
+        return parts["penalty"]
+
+    first, *others = settings["subsets"]
+    rate, tried = _best_rate(settings, lambda rate: train(rate, first))
+    for subset in others:
+        train(rate, subset)
+    scores = {part: [results[rate, s][part] for s in settings["subsets"]] for part in ("head", "validation", "test")}
+    return {"learning_rate": rate, "validation_by_rate": tried, **scores}

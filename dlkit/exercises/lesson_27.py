@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 import numpy as np
-from keras import layers, ops
+from keras import layers
 
 from dlkit import runtime
 from dlkit.exercises.helpers import check_number, check_shape, checker, first_match
@@ -26,54 +26,51 @@ def position_numbers(answer):
     return check_number(answer, "numbers", (24 * 24 + 1) * 768, hints, default_hint)
 
 
-@checker("27.resize_positions")
-@runtime.exact()  # the comparisons are closer than mixed precision computes
-def resize_positions(student):
-    """Compares the student's table with the correct one, and with typical wrong ones, on larger and smaller grids."""
+@checker("27.pareto_front")
+def pareto_front(student):
+    """Tries random tables of options: without ties, with ties in time or accuracy, and with options that are equal."""
     rng = np.random.default_rng(0)
-    for grid, side, d in ((3, 5, 4), (6, 4, 3), (2, 2, 5)):
-        positions = rng.normal(size=(1 + grid * grid, d)).astype("float32")
-        before = positions.copy()
-        result = student(positions, side)
-        description = f"from {grid} × {grid} to {side} × {side} patches, return {1 + side * side} rows of {d} numbers"
-        if hint := check_shape(result, (1 + side * side, d), description):
+    for count, levels in ((5, None), (30, None), (12, 4), (30, 6), (1, None), (6, 1)):
+        columns = rng.random((2, count)) if levels is None else rng.integers(0, levels, (2, count)) / levels
+        milliseconds, accuracies = 100 * columns[0] + 1, columns[1].copy()
+        before = milliseconds.copy(), accuracies.copy()
+        found = student(milliseconds, accuracies)
+        description = f"for {count} options, return {count} Boolean values, True where an option is not dominated"
+        if hint := check_shape(found, (count,), description):
             return hint
-        if not np.array_equal(positions, before):
-            return "your function changes the table that it is given; make a new one"
-        if hint := _wrong_positions(np.asarray(result), positions, grid, side):
+        if not (np.array_equal(milliseconds, before[0]) and np.array_equal(accuracies, before[1])):
+            return "your function changes an array that it is given; change a copy"
+        if np.asarray(found).dtype != bool:
+            return f"{description}; these values have the type {np.asarray(found).dtype}"
+        if hint := _wrong_front(np.asarray(found), *before):
             return hint
     return None
 
 
-def _wrong_positions(found, positions, grid, side):
-    token, patches = positions[:1], positions[1:]
-    if np.allclose(found, np.concatenate([token, _resized(patches, grid, side)]), atol=1e-5):
+def _front(milliseconds, accuracies, *, strict_in=1):
+    """Where no other option is at least as good in both respects and better in at least `strict_in` of them."""
+    faster, better = milliseconds[:, None] < milliseconds, accuracies[:, None] > accuracies
+    at_least_as_good = (milliseconds[:, None] <= milliseconds) & (accuracies[:, None] >= accuracies)
+    others = ~np.eye(len(milliseconds), dtype=bool)
+    return ~(at_least_as_good & (faster + 0 + better >= strict_in) & others).any(axis=0)
+
+
+def _wrong_front(found, milliseconds, accuracies):
+    right = _front(milliseconds, accuracies)
+    if np.array_equal(found, right):
         return None
-    turned = patches.reshape(grid, grid, -1).swapaxes(0, 1).reshape(grid * grid, -1)
-    by_column = _resized(turned, grid, side).reshape(side, side, -1).swapaxes(0, 1).reshape(side * side, -1)
     wrong = [
-        (np.concatenate([_resized(patches, grid, side), token]), "the class token comes first"),
-        (np.concatenate([0 * token, _resized(patches, grid, side)]), "the row of the class token stays as it is"),
-        (np.concatenate([token, _resized(patches, grid, side, "nearest")]), "use bilinear interpolation"),
-        (np.concatenate([token, _resized(patches, grid, side, "bicubic")]), "use bilinear interpolation"),
-        (np.concatenate([token, _resized(turned, grid, side)]), "the patches are listed row by row, not by column"),
-        (np.concatenate([token, by_column]), "the patches are listed row by row, not by column"),
-        (np.concatenate([token, _stretched(patches, side)]), "resize the grid in two directions, not the list of rows"),
+        (~right, "these are the dominated options; return True for the others"),
+        (_front(milliseconds, accuracies, strict_in=0), "two options that are equal do not dominate each other"),
+        (np.zeros(len(found), dtype=bool), "every option dominates itself here; it has to be better in one respect"),
+        (_front(-milliseconds, accuracies), "less time is better"),
+        (_front(milliseconds, -accuracies), "more accuracy is better"),
+        (
+            _front(milliseconds, accuracies, strict_in=2),
+            "an option that is equal in one respect and worse in the other is dominated",
+        ),
     ]
-    default_hint = "keep row 0, reshape the others to (1, g, g, d), resize them to (side, side), and reshape them back"
-    if not np.allclose(found[0], positions[0], atol=1e-5):
-        default_hint = "the row of the class token stays as it is, and it comes first"
-    return first_match(found, wrong, default_hint, atol=1e-5)
-
-
-def _resized(patches, grid, side, interpolation="bilinear"):
-    image = ops.image.resize(patches.reshape(1, grid, grid, -1), (side, side), interpolation=interpolation)
-    return np.asarray(image).reshape(side * side, -1)
-
-
-def _stretched(patches, side):
-    """The list of patches, resized as if it had one dimension."""
-    return np.asarray(ops.image.resize(patches[None, :, None], (side * side, 1)))[0, :, 0]
+    return first_match(found, wrong, "compare each option with all others, in both respects")
 
 
 @checker("27.reach")

@@ -38,14 +38,14 @@ def run_toy(tmp_path, monkeypatch):
     file.write_text(PROTOCOL)
     write_notebook(tmp_path, "return 2 * x")
 
-    def run(stop_after=None):
+    def run(stop_after=None, again=None):
         spec = importlib.util.spec_from_file_location("98_toy", file)
         protocol = importlib.util.module_from_spec(spec)
         protocol.stop_after = stop_after
         spec.loader.exec_module(protocol)
         folders = {"tables": tmp_path / "tables", "unfinished": tmp_path / "unfinished"}
         try:
-            return experiments.run(protocol, data.load("digits"), **folders), protocol.measured
+            return experiments.run(protocol, data.load("digits"), again=again, **folders), protocol.measured
         except KeyboardInterrupt:
             return None, protocol.measured
 
@@ -89,6 +89,20 @@ def test_run_starts_from_scratch_when_the_notebook_changed(run_toy, tmp_path):
     path, measured = run_toy()
     assert len(measured) == 4
     assert json.loads(path.read_text())["rows"][0]["test"][0] == 15
+
+
+def test_run_measures_chosen_rows_again(run_toy, tmp_path):
+    run_toy()
+    write_notebook(tmp_path, "return 3 * x")
+    path, measured = run_toy(again=[{"count": 20, "way": "a"}, {"count": 5, "way": "b"}])
+    assert measured == [("b", 5), ("a", 20)]
+    rows = json.loads(path.read_text())["rows"]
+    assert [(row["way"], row["count"], row["test"][0]) for row in rows] == [
+        ("a", 5, 10),
+        ("b", 5, 15),
+        ("a", 20, 60),
+        ("b", 20, 40),
+    ]
 
 
 def test_notebook_code_ignores_docstrings(tmp_path):

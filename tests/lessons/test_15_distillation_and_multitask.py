@@ -55,8 +55,9 @@ def test_two_losses_are_weighted_by_alpha(lesson, alpha):
 
 def test_train_shows_every_image_equally_often_and_repeats_a_seed(lesson):
     class Recorder:
-        def fit(self, images, targets, **options):
-            self.images, self.targets, self.options = images, targets, options
+        def fit(self, batches, **options):
+            rows = batches.unbatch().batch(1_000).as_numpy_iterator()
+            self.images, self.targets, self.weights = next(rows)
 
     lesson.training.restart, lesson.batch_size = lambda model, seed: None, 8
     runs = []
@@ -73,8 +74,8 @@ def test_train_shows_every_image_equally_often_and_repeats_a_seed(lesson):
     assert (first.images == other.images).all()
     assert (first.targets["hard"] == first.images % 3).all()
     assert (first.targets["soft"] == first.images).all()
-    assert set(first.options["sample_weight"]["hard"]) == {0.75}
-    assert set(other.options["sample_weight"]["hard"]) == {0.0}
+    assert set(first.weights["hard"]) == {0.75}
+    assert set(other.weights["hard"]) == {0.0}
 
 
 def test_permute_wrong_classes_keeps_the_largest_and_the_multiset(lesson):

@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 import pytest
-from keras import ops
 
 from dlkit import models
 from tests.lessons.exercise_tests import ExerciseTests
@@ -89,30 +88,37 @@ def test_linear_probe_separates_and_uses_the_validation_split(lesson):
 # Exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
-def resized(*, order="first", token=1.0, interpolation="bilinear", transpose=False, in_place=False, shape=None):
-    def function(positions, side):
-        grid = round((len(positions) - 1) ** 0.5)
-        image = positions[1:].reshape(1, grid, grid, -1)
-        image = image.swapaxes(1, 2) if transpose else image
-        image = np.asarray(ops.image.resize(image, (side, side), interpolation=interpolation))
-        patches = image.reshape(side * side, -1)
+def front(*, inverse=False, strict_in=1, time=1, accuracy=1, itself=False, in_place=False, indices=False):
+    def function(milliseconds, accuracies):
+        t, a = time * milliseconds, accuracy * accuracies
+        result = np.ones(len(t), dtype=bool)
+        for j in range(len(t)):
+            for i in range(len(t)):
+                good = t[i] <= t[j] and a[i] >= a[j]
+                strict = int(t[i] < t[j]) + int(a[i] > a[j])
+                result[j] &= not (good and strict >= strict_in and (i != j or itself))
         if in_place:
-            positions[:] = 0
-        parts = [token * positions[:1], patches]
-        result = np.concatenate(parts if order == "first" else parts[::-1])
-        return result[1:] if shape == "without token" else result
+            milliseconds.sort()
+        result = ~result if inverse else result
+        return np.flatnonzero(result) if indices else result
 
     return function
 
 
-def stretched(positions, side):
-    rows = ops.image.resize(positions[1:][None, :, None], (side * side, 1))
-    return np.concatenate([positions[:1], np.asarray(rows)[0, :, 0]])
+def sorted_front(milliseconds, accuracies):
+    result, best = [False] * len(milliseconds), (np.inf, -np.inf)
+    for k in np.lexsort((-accuracies, milliseconds)):
+        option = milliseconds[k], accuracies[k]
+        if option[1] > best[1] or option == best:
+            best, result[k] = option, True
+    return result
 
 
-def resized_with_token(positions, side):
-    rows = ops.image.resize(positions[None, :, None], (side * side + 1, 1))
-    return np.asarray(rows)[0, :, 0]
+def next_front(milliseconds, accuracies):
+    order = np.argsort(milliseconds)
+    result = np.ones(len(order), dtype=bool)
+    result[order[1:]] = accuracies[order[1:]] > accuracies[order[:-1]]
+    return result
 
 
 def count_reach(*, per_channel=False, unchanged=False, change=1.0, in_place=False, swap=False, pixels=1, as_map=False):
@@ -142,7 +148,7 @@ def reach_with_value(value):
 ALTERNATIVES = {
     "27.position_numbers": [443_136.0, np.int64(443_136)],
     "27.reach": [count_reach(), count_reach(change=-3.0), reach_with_value(100)],
-    "27.resize_positions": [resized(), lambda positions, side: ops.convert_to_tensor(resized()(positions, side))],
+    "27.pareto_front": [front(), sorted_front],
 }
 
 MISTAKES = {
@@ -165,16 +171,18 @@ MISTAKES = {
         (count_reach(pixels=2), "compare the outputs"),
         (count_reach(as_map=True), "one number"),
     ],
-    "27.resize_positions": [
-        (resized(order="last"), "comes first"),
-        (resized(token=0.0), "stays as it is"),
-        (resized(interpolation="nearest"), "bilinear"),
-        (resized(transpose=True), "row by row"),
-        (resized(in_place=True, token=1.0), "make a new one"),
-        (resized(shape="without token"), "rows of"),
-        (stretched, "two directions"),
-        (resized_with_token, "keep row 0"),
-        (lambda positions, side: positions, "rows of"),
+    "27.pareto_front": [
+        (front(inverse=True), "these are the dominated"),
+        (front(strict_in=2), "equal in one respect"),
+        (front(strict_in=0), "equal do not dominate"),
+        (front(strict_in=0, itself=True), "dominates itself"),
+        (front(time=-1), "less time"),
+        (front(accuracy=-1), "more accuracy"),
+        (front(in_place=True), "a copy"),
+        (front(indices=True), "5 Boolean values"),
+        (lambda t, a: front()(t, a).astype(int), "type int64"),
+        (next_front, "all others"),
+        (lambda t, a: t[:2] > 0, "5 Boolean values"),
     ],
 }
 
