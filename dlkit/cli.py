@@ -5,8 +5,19 @@ NumPy or TensorFlow is missing.
 """
 
 import argparse
+import errno
 import sys
 from pathlib import Path
+
+OS_ADVICE = {
+    errno.ENOSPC: " Free some space, and give the same command again.",
+    errno.EACCES: " Choose another place, or give yourself the right to use this one.",
+    errno.EROFS: " Choose another place.",
+}
+STAGES = (
+    "Stages: mobilenet conv1, conv_dw_1 to conv_dw_13; resnet50 conv1 to conv5; efficientnet-lite0 stem, block1 to "
+    "block7, top"
+)
 
 
 def main(arguments=None):
@@ -42,6 +53,9 @@ def _explain(error):
     """One line about an error, or None for a mistake in this program."""
     if isinstance(error, ImportError):
         return f"{error}. `dlkit doctor` says what is missing and how to install it."
+    if isinstance(error, OSError) and error.errno and error.filename:
+        advice = OS_ADVICE.get(error.errno, "")
+        return f"{error.filename}: {error.strerror}.{advice}"
     if isinstance(error, (ValueError, OSError)):  # a DataError is a ValueError
         return str(error)
     from dlkit import runtime
@@ -66,15 +80,18 @@ def _parser():
 
     lab = add_command("lab", _lab, "open your own copy of the lessons in JupyterLab")
     lab.add_argument("--folder", metavar="DIR", help="your copy, default my-notebooks in the project")
+    lab.add_argument("--progress", action="store_true", help="list the exercises solved in your copy, and stop")
     lab.add_argument("jupyter", nargs="*", metavar="-- OPTION", help="options that are passed on to JupyterLab")
     add_command("doctor", _doctor, "examine this machine and show how to fix every problem")
-    data = add_command("data", _data, "list, fetch or verify the data sets")
+    data = add_command("data", _data, "list, fetch or verify the data sets, or check a folder of your own images")
     data.add_argument(
         "action",
-        choices=("list", "fetch", "verify"),
-        help="list shows what is on this machine, fetch downloads into data/, verify reads every file",
+        choices=("list", "fetch", "verify", "check"),
+        help="list shows what is on this machine, fetch downloads into data/, verify reads every file, check says what "
+        "is in a folder of images and whether it can be trained on",
     )
-    data.add_argument("name", nargs="?", help="name of a data set; list and verify take all without it")
+    data.add_argument("name", nargs="?", help="data set, all without it for list and verify; the folder for check")
+    data.add_argument("--sheet", metavar="FILE", help="picture with some images of each class that check draws")
     _add_train_options(add_command("train", _train, "train a recipe; the same command resumes after a stop"))
     predict = add_command("predict", _predict, "classify image files with the model of a finished run")
     predict.add_argument("run_folder", metavar="RUN", help="the run folder, or the model.keras in it")
@@ -84,24 +101,37 @@ def _parser():
 
 def _add_train_options(train):
     """The options of `train`, which are stored under the names of the arguments of `recipes.train`."""
+    resize = "fit the aspect ratio of the images by cropping (default) or black borders, or distort them"
     no_flip = "do not mirror images at random, as most recipes do: for letters, signs, hands, where sides matter"
+    weighted = "let every class count alike in the loss, however many images it has"
     skip = "leave out files that cannot be read as images"
-    train.add_argument("name", metavar="recipe", nargs="?", help="name of a recipe; without it, the recipes are listed")
-    train.add_argument("--data", dest="data_dir", metavar="DIR", help="folder: train/<class>/*, test/<class>/*")
-    train.add_argument("--image-size", type=int, metavar="N", help="resize the images to N x N pixels")
-    train.add_argument("--no-flip", dest="flip", action="store_false", default=None, help=no_flip)
-    train.add_argument("--skip-broken", dest="on_error", action="store_const", const="skip", default="raise", help=skip)
-    train.add_argument("--out", metavar="RUN", help="run folder for results and checkpoints")
-    train.add_argument("--cache", metavar="DIR", help="folder for features of frozen networks; runs can share it")
-    train.add_argument("--epochs", type=int, metavar="N", help="number of epochs, default that of the recipe")
-    train.add_argument("--unfreeze", metavar="STAGE", help='fine-tune from this stage on, such as conv5; "" for all')
-    train.add_argument("--weights", metavar="W", help="imagenet (default), a weights file, or none for random")
-    train.add_argument("--seed", type=int, default=0, metavar="N", help="seed of everything random, default 0")
+    stage = f'fine-tune from this stage on; "" for all, "head" for the head alone. {STAGES}'
+    add = train.add_argument
+    add("name", metavar="recipe", nargs="?", help="name of a recipe; without it, the recipes are listed")
+    add("--data", dest="data_dir", metavar="DIR", help="folder of images; `dlkit data check DIR` says what is in it")
+    add("--image-size", type=int, metavar="N", help="resize the images to N x N pixels")
+    add("--resize", choices=("crop", "pad", "stretch"), help=resize)
+    add("--val-split", type=float, metavar="F", help="fraction of the training images for validation, default 0.1")
+    add("--no-flip", dest="flip", action="store_false", default=None, help=no_flip)
+    add("--class-weights", action="store_true", default=None, help=weighted)
+    add("--skip-broken", dest="on_error", action="store_const", const="skip", default="raise", help=skip)
+    add("--out", metavar="RUN", help="run folder for results and checkpoints")
+    add("--overwrite", action="store_true", help="delete the results of another training in the run folder")
+    add("--cache", metavar="DIR", help="folder for features of frozen networks; runs can share it")
+    add("--epochs", type=int, metavar="N", help="number of epochs; more of them continue a finished training")
+    add("--batch-size", type=int, metavar="N", help="images in a step, default by their number")
+    add("--learning-rate", type=float, metavar="R", help="default that of the recipe, by the batch size")
+    add("--unfreeze", metavar="STAGE", help=stage)
+    add("--weights", metavar="W", help="imagenet (default), a weights file, or none for random")
+    add("--seed", type=int, default=0, metavar="N", help="seed of everything random, default 0")
+    add("--device", metavar="D", help="cpu, gpu, or one of several GPUs such as gpu:1; default all GPUs")
 
 
 def _lab(options):
     from dlkit import lab
 
+    if options.progress:
+        return print(*lab.progress(options.folder), sep="\n")
     arguments = lab.prepare(options.folder)
     print("  Opening JupyterLab. Stop it here with Ctrl-C.", flush=True)
     from jupyterlab import labapp  # takes seconds
@@ -116,6 +146,10 @@ def _doctor(options):
 
 
 def _data(options):
+    if options.action == "check":
+        return _check_folder(options)
+    if options.sheet:
+        raise ValueError(f"Expected --sheet only with check. Received it with {options.action}.")
     from dlkit import data
     from dlkit.data import loading
 
@@ -134,45 +168,49 @@ def _data(options):
             print(f"✓ {data.load(name, real=True)}")
 
 
+def _check_folder(options):
+    if not options.name:
+        raise ValueError("Expected a folder to check: dlkit data check FOLDER. Received: none.")
+    _check_path(options.name, "a folder of images")
+    _import_recipes()
+    from dlkit.recipes import folder_check
+
+    return 0 if folder_check.check_folder(options.name, sheet=options.sheet or "contact-sheet.png") else 1
+
+
 def _train(options):
     if options.name and not options.out:
         raise ValueError("Expected a run folder for the results: --out RUN. Received: none.")
     if options.on_error == "skip" and not options.data_dir:
         raise ValueError("Expected --skip-broken only with a folder of images: name it with --data. Received: none.")
     if options.data_dir:
-        _check_path(options.data_dir, "a folder with train/<class>/<image> and test/<class>/<image>")
+        _check_path(options.data_dir, "a folder of images, such as a folder for each class")
+        if not Path(options.data_dir).is_dir():
+            raise ValueError(f"Expected a folder of images: --data DIR. Received: {options.data_dir}, which is a file.")
     if options.weights not in (None, "imagenet", "none"):
         _check_path(options.weights, "imagenet, none or a weights file")
     recipes = _import_recipes()
     if not options.name:
         for name, recipe in recipes.RECIPES.items():
-            print(f"{name:12} {recipe.description}")
+            print(f"{name:18} {recipe.description}")
         return
     given = {name: value for name, value in vars(options).items() if name != "run"}
     metrics = recipes.train(**given, verbose=1 if sys.stdout.isatty() else 2)
     if metrics is None:
         print("✓ this worker has finished; results, figures and model are in the run folder of worker 0.")
     else:
-        _report(metrics, options.out)
-
-
-def _report(metrics, out):
-    (low, high), (name, fraction) = metrics["accuracy_interval_95"], metrics["largest_class"]
-    print(
-        f"{'✓ test' if low > fraction else 'Test'} accuracy {metrics['accuracy']:.4f} (95% interval {low:.3f} to "
-        f'{high:.3f}; always answering "{name}" would reach {fraction:.3f}), {metrics["seconds"]:.0f} s of training. '
-        f"Results, figures and model: {out}"
-    )
-    if low <= fraction:
-        print(
-            "That is not clearly better than always giving the same answer. Look at the images; pass --no-flip if left "
-            "and right matter; or train longer."
-        )
+        result, warnings = recipes.describe(metrics)
+        print(f"{result} Results, figures and model: {options.out}", *warnings, sep="\n")
 
 
 def _predict(options):
-    for path in (options.run_folder, *options.images):
-        _check_path(path, "the run folder of a finished training, then image files")
+    _check_path(options.run_folder, "the run folder of a finished training, then image files")
+    for path in options.images:
+        if any(sign in path for sign in "*?[") and not Path(path).exists():
+            raise ValueError(f"Expected the names of image files. Received: {path}, a pattern that fits no file here.")
+        _check_path(path, "an image file")
+        if Path(path).is_dir():
+            raise ValueError(f"Expected image files. Received: {path}, which is a folder. Name the files in it.")
     recipes = _import_recipes()
     for file, classes in zip(options.images, recipes.predict(options.run_folder, options.images), strict=True):
         print(f"{file}: " + ", ".join(f"{name} {probability:.0%}" for name, probability in classes))

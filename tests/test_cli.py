@@ -1,6 +1,7 @@
 """The command line: what it prints, its exit status, and how quickly it reports a mistake."""
 
 import re
+import shutil
 import subprocess
 import sys
 
@@ -51,14 +52,15 @@ def test_help_and_mistyped_paths_import_no_tensorflow(arguments, status, message
 def test_missing_data_is_reported_with_what_was_expected(tmp_path, capsys):
     assert main(["train", "cifar10-cnn", "--data", "/nonexistent", "--out", str(tmp_path / "run")]) == 1
     message = capsys.readouterr().err
-    assert message.startswith("✗ /nonexistent does not exist. Expected a folder with train/<class>/<image>")
+    assert message.startswith("✗ /nonexistent does not exist. Expected a folder of images")
     assert not (tmp_path / "run").exists()
 
 
 def test_train_without_a_recipe_lists_them(capsys):
     assert main(["train"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines == [f"{name:12} {recipe.description}" for name, recipe in RECIPES.items()]
+    assert lines == [f"{name:18} {recipe.description}" for name, recipe in RECIPES.items()]
+    assert len({line.index(RECIPES[line.split()[0]].description) for line in lines}) == 1, "in a column"
 
 
 @pytest.mark.parametrize(
@@ -83,11 +85,24 @@ def test_train_without_a_recipe_lists_them(capsys):
             "epochs to be an integer of 1 or more. Received: 0",
         ),
         (["train", "digits-mlp", "--out", "x", "--seed", "-1"], 1, "seed to be an integer from 0"),
-        (["train", "resnet5000", "--out", "x"], 1, "digits-mlp"),
+        (["train", "resnet5000", "--out", "x"], 1, 'Did you mean "resnet50"?'),
+        (["train", "digits-mlp", "--out", "README.md/run"], 1, "README.md is a file"),
+        (["train", "digits-mlp", "--out", "x", "--data", "README.md"], 1, "Received: README.md, which is a file"),
+        (["train", "mobilenet", "--out", "x", "--unfreeze", "conv5"], 1, "a stage of mobilenet: conv1, conv_dw_1,"),
+        (["train", "cifar10-cnn", "--out", "x", "--data", ".", "--image-size", "16"], 1, "--image-size) of 18 or more"),
+        (["train", "digits-mlp", "--out", "x", "--resize", "squash"], 2, "invalid choice: 'squash'"),
+        (["train", "digits-mlp", "--out", "x", "--device", "gpu:99"], 1, "Expected a device of this machine: cpu"),
+        (["predict", "tests", "*.jpg"], 1, "Received: *.jpg, a pattern that fits no file here"),
+        (["predict", "tests", "dlkit"], 1, "Received: dlkit, which is a folder. Name the files in it"),
+        (["predict", "tests", "nowhere.jpg"], 1, "nowhere.jpg does not exist. Expected an image file"),
         (["train", "digits-mlp"], 1, "--out"),
         (["data", "fetch", "nothing"], 1, "cifar10"),
         (["data", "fetch"], 1, "cifar10"),
         (["data", "list", "nothing"], 1, "cifar10"),
+        (["data", "check"], 1, "Expected a folder to check: dlkit data check FOLDER"),
+        (["data", "check", "/nonexistent"], 1, "/nonexistent does not exist. Expected a folder of images"),
+        (["data", "check", ".", "--sheet", "/nonexistent/a.png"], 1, "an existing folder for the contact sheet"),
+        (["data", "list", "--sheet", "a.png"], 1, "Expected --sheet only with check"),
         (["data", "remove"], 2, "verify"),
         ([], 2, "command"),
     ],
@@ -108,12 +123,12 @@ def test_unreadable_files_and_different_sizes_in_a_folder(class_folders, tmp_pat
     assert main(command) == 1
     assert "cut.png" in (message := capsys.readouterr().err)
     assert "--skip-broken" in message
-    assert main([*command, "--skip-broken"]) == 1
-    assert "--image-size N" in capsys.readouterr().err
     assert not (tmp_path / "own").exists()
-    assert main([*command, "--skip-broken", "--image-size", "16"]) == 0
-    assert "unreadable files that were skipped: 1" in capsys.readouterr().out
-    assert keras.models.load_model(tmp_path / "own" / "model.keras").input_shape == (None, 16, 16, 3)
+    assert main([*command, "--skip-broken"]) == 0
+    output = capsys.readouterr().out
+    assert "unreadable files that were skipped: 1" in output
+    assert "are resized to 64 x 64. Another size: --image-size N" in output
+    assert keras.models.load_model(tmp_path / "own" / "model.keras").input_shape == (None, 64, 64, 3)
 
 
 def test_data_list_and_verify(no_data_env, monkeypatch, capsys):
@@ -130,6 +145,17 @@ def test_data_list_and_verify(no_data_env, monkeypatch, capsys):
     monkeypatch.setattr(data, "NAMES", ("digits", "cifar10"))
     assert main(["data", "verify"]) == 0
     assert re.fullmatch("✓ digits: [^✓]*", capsys.readouterr().out), "only what is there"
+
+
+def test_data_check(class_folders, tmp_path, capsys):
+    sheet = tmp_path / "sheet.png"
+    assert main(["data", "check", str(class_folders), "--sheet", str(sheet)]) == 0
+    assert "✓ A training would work: " in capsys.readouterr().out
+    assert sheet.exists()
+    shutil.rmtree(class_folders / "train" / "dark")
+    assert main(["data", "check", str(class_folders), "--sheet", str(sheet)]) == 1
+    assert "✗ A training would not work: " in (output := capsys.readouterr().out)
+    assert 'In one only: "dark" (test)' in output
 
 
 def train_with(monkeypatch, tmp_path, function):
@@ -158,6 +184,9 @@ No algorithm worked!
     [
         (tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor"), "smaller --image-size"),
         (MemoryError(), "✗ Memory ran out."),
+        (OSError(28, "No space left on device", "run/model.keras"), "✗ run/model.keras: No space left on device. Free"),
+        (PermissionError(13, "Permission denied", "run"), "✗ run: Permission denied. Choose another place"),
+        (OSError("could not be saved"), "✗ could not be saved\n"),
         (tf.errors.UnknownError(None, None, GRAPH_ERROR), "✗ TensorFlow stopped: No algorithm worked!\n"),
         (tf.errors.UnknownError(None, None, ""), "✗ TensorFlow stopped: UnknownError\n"),
     ],
@@ -174,31 +203,34 @@ def test_errors_of_our_own_keep_their_traceback(monkeypatch, tmp_path):
         train_with(monkeypatch, tmp_path, raises(KeyError("a bug")))
 
 
-@pytest.mark.parametrize(("accuracy", "low", "is_better"), [(0.52, 0.45, False), (0.75, 0.6, True)])
-def test_accuracy_is_compared_with_always_giving_the_same_answer(
-    accuracy, low, is_better, monkeypatch, tmp_path, capsys
-):
-    metrics = {
-        "accuracy": accuracy,
-        "accuracy_interval_95": [low, 0.9],
-        "largest_class": ["left", 0.5],
-        "seconds": 3.0,
-    }
-    assert train_with(monkeypatch, tmp_path, lambda *args, **kwargs: metrics) == 0
-    output = capsys.readouterr().out
-    assert 'always answering "left" would reach 0.500' in output
-    assert ("✓" in output) == is_better
-    assert ("not clearly better than always giving the same answer" in output) == (not is_better)
-    assert ("--no-flip" in output) == (not is_better)
+def test_result_is_reported_with_its_warnings(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(recipes, "describe", lambda metrics: ("Test accuracy 0.5.", ["Bad.", "Copies."]))
+    assert train_with(monkeypatch, tmp_path, lambda *args, **kwargs: {"accuracy": 0.5}) == 0
+    run = tmp_path / "run"
+    assert capsys.readouterr().out == f"Test accuracy 0.5. Results, figures and model: {run}\nBad.\nCopies.\n"
 
 
-def test_no_flip_reaches_the_recipe(monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("arguments", "name", "value", "default"),
+    [
+        (["--no-flip"], "flip", False, None),
+        (["--class-weights"], "class_weights", True, None),
+        (["--resize", "pad"], "resize", "pad", None),
+        (["--batch-size", "16"], "batch_size", 16, None),
+        (["--learning-rate", "1e-4"], "learning_rate", 1e-4, None),
+        (["--val-split", "0.2"], "val_split", 0.2, None),
+        (["--overwrite"], "overwrite", True, False),
+        (["--device", "gpu:1"], "device", "gpu:1", None),
+    ],
+)
+def test_options_reach_the_recipe(arguments, name, value, default, monkeypatch, tmp_path):
     given = {}
     monkeypatch.setattr(recipes, "train", lambda *args, **options: given.update(options))
-    main(["train", "cifar10-fast", "--out", str(tmp_path / "run"), "--no-flip"])
-    assert given["flip"] is False
-    main(["train", "cifar10-fast", "--out", str(tmp_path / "run")])
-    assert given["flip"] is None
+    command = ["train", "cifar10-fast", "--out", str(tmp_path / "run")]
+    main([*command, *arguments])
+    assert given[name] == value
+    main(command)
+    assert given[name] == default
 
 
 def test_ctrl_c_says_that_the_command_resumes(monkeypatch, tmp_path, capsys):

@@ -25,6 +25,9 @@ class Dataset:
         is_real: Boolean, False for a stand-in that is there so that lessons run without data.
         source: String, where the data came from, without paths of this machine: "scikit-learn", "DLKIT_DATA" …
         description: String, a sentence on what the data shows and who made it, default "".
+        validation: The same as `test` for a validation split of its own; None (default) where there is none, so that it
+            is taken from the training examples.
+        copies: Integer, the number of test images whose files are copies of training images, default 0.
 
     Raises:
         ValueError: If there are class names, and they are not two or more different strings, or a split has not one
@@ -38,11 +41,13 @@ class Dataset:
     is_real: bool
     source: str
     description: str = ""
+    validation: tuple[np.ndarray, np.ndarray] | None = None
+    copies: int = 0
 
     def __post_init__(self):
         if self.class_names:
             num_classes = len(check_class_names(self.class_names))
-            for split in ("train", "test"):
+            for split in ("train", "test", *(["validation"] if self.validation else [])):
                 examples, labels = getattr(self, split)
                 if examples.dtype == object:
                     check_texts(examples, name=f"the {split} texts of {self.name}")
@@ -53,13 +58,17 @@ class Dataset:
     def __repr__(self):
         lines = [f"{self.name}: {'real' if self.is_real else 'stand-in'}, from {self.source}", self._sizes()]
         if self.class_names:
-            lines.append(f"{len(self.class_names)} classes: {', '.join(self.class_names)}")
+            names = self.class_names
+            shown = names if len(names) <= 20 else [*names[:10], "…", names[-1]]
+            lines.append(f"{len(names):,} classes: {', '.join(shown)}")
         return "\n  ".join([*lines, self.description])
 
     def _sizes(self):
         if isinstance(self.train, str):
             return f"{len(self.train):,} training and {len(self.test):,} test characters"
         first, counts = self.train[0], f"{len(self.train[1]):,} training and {len(self.test[1]):,} test"
+        if self.validation:
+            counts = counts.replace(" and", f", {len(self.validation[1]):,} validation and")
         if first.dtype == object:
             return f"{counts} texts of {np.mean([len(text.split()) for text in first]):.0f} words on average"
         if first.dtype.kind == "M":

@@ -1,31 +1,36 @@
-"""Folders of your own images, `train/<class>/*` and `test/<class>/*`, with every file accounted for."""
+"""Folders of your own images, with or without splits, with every file accounted for."""
 
 import contextlib
-import hashlib
-import os
-import unicodedata
-from collections import Counter
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from tqdm import tqdm
 
 from dlkit.data.dataset import DataError, Dataset
-from dlkit.data.image_files import LazyImages, printable, read_images
+from dlkit.data.duplicates import MAX_PAIRS, report_duplicates
+from dlkit.data.image_files import LazyImages, read_images
+from dlkit.data.layouts import IMAGE_SUFFIXES, find_reason, name_similar, scan
+from dlkit.validation import check_number, check_seed
 
-IMAGE_SUFFIXES = [".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".avif", ".tif", ".tiff", ".ppm"]
 
+def image_folder(path, *, image_size=None, resize="crop", test_split=0.2, seed=0, on_error="raise", in_memory=None):
+    """Loads your own images from class folders, or from a folder with a table labels.csv.
 
-def image_folder(path, *, image_size=None, on_error="raise", in_memory=None):
-    """Loads your own images from `path/train/<class>/*` and `path/test/<class>/*`.
+    It understands `train/<class>/*` with `test`, or `val` (`valid`, `validation`), or both, in any case; `<class>/*`,
+    of which a part is set aside for testing; a table with the columns file, label and, if wanted, split; and a folder
+    that holds nothing but one of these. What is not obvious is printed.
 
     Grayscale, transparent, palette, 16-bit, CMYK and rotated images all become upright 8-bit RGB. Subfolders of a class
-    are read too, and links are followed; hidden files are not read. Test images that are copies of training images are
-    counted in a line of output.
+    are read too, links are followed, and files without a known suffix are read if they hold an image. Images of a split
+    that are copies of images in another one, or look the same, are counted in a line of output.
 
     Args:
-        path: String or path, the folder that holds `train` and `test`.
+        path: String or path of the folder.
         image_size: Tuple (height, width) to resize to. None, the default, expects images of one size.
+        resize: String, "crop" (the default), "pad" or "stretch", as for `read_images`.
+        test_split: Float, the fraction of the images of each class that is set aside for testing where the folder has
+            neither a test nor a validation split, default 0.2.
+        seed: Integer, the seed of that choice, default 0.
         on_error: String, what to do about files that cannot be decoded as images: "raise", the default, names them all
             in an error; "skip" leaves them out and prints them.
         in_memory: Boolean, whether the decoded images are kept in memory. None, the default, keeps up to two gigabytes;
@@ -36,131 +41,137 @@ def image_folder(path, *, image_size=None, on_error="raise", in_memory=None):
         or `LazyImages` where they do not stay in memory. Its description counts the files that were left out.
 
     Raises:
-        DataError: If a folder is missing, there are not the same two or more classes in both splits, a class has no
+        DataError: If there is no such layout, there are not the same two or more classes in all splits, a class has no
             readable image or a name that is no text, files cannot be decoded as images (all of them are named), 16-bit
             images would become almost black, or the images differ in size.
-        ValueError: If `image_size` or `on_error` has another value.
+        ValueError: If `image_size`, `resize`, `test_split` or `on_error` has another value.
     """
-    path, examples = Path(path), []
-    splits, class_names, left_out = _list_splits(path)
-    for split in splits:
-        examples += [split[k] for k in np.random.default_rng(0).permutation(len(split))]
-    files, labels = zip(*examples, strict=True)
-    images, indices = read_images(files, image_size=image_size, on_error=on_error, in_memory=in_memory)
-    files, labels = [files[k] for k in indices], np.array(labels)[indices]
-    cut = np.searchsorted(indices, len(splits[0]))  # the first that came from test
-    for split, found in (("train", labels[:cut]), ("test", labels[cut:])):
-        _check_classes(path / split, class_names, np.bincount(found, minlength=len(class_names)))
-    _report_copies(files[:cut], files[cut:])
-    if isinstance(images, LazyImages):
-        train, test = images.take(np.arange(cut)), images.take(np.arange(cut, len(images)))  # decodes nothing
-    else:
-        train, test = images[:cut], images[cut:]
-    description = _describe(len(examples) - len(indices), left_out)
-    halves = (train, labels[:cut]), (test, labels[cut:])
-    return Dataset(path.name, *halves, class_names, True, "class folders", description)
+    layout = scan(path)
+    print(*layout.notes, sep="\n", end="\n" * bool(layout.notes))
+    complete(layout, test_split, seed)
+    return read(layout, image_size=image_size, resize=resize, on_error=on_error, in_memory=in_memory)
 
 
 def image_sizes(path):
     """The sizes of the images in a folder, read from some 200 of the files without decoding them.
 
     Args:
-        path: String or path, the folder that holds `train` and `test`, as for `image_folder`.
+        path: String or path of the folder, as for `image_folder`.
 
     Returns:
         Set of (height, width), as stored in the files: before the rotation that a camera noted is applied.
 
     Raises:
-        DataError: If there are no such class folders.
+        DataError: If there are no images of two or more classes.
     """
-    (train, test), _, _ = _list_splits(Path(path))
-    examples, sizes = train + test, set()
-    for file, _ in examples[:: max(len(examples) // 200, 1)]:
+    layout = scan(path)
+    check_classes(layout)
+    files = layout.files()
+    return set(stored_sizes(files[:: max(len(files) // 200, 1)]))
+
+
+def stored_sizes(files):
+    """List of the (height, width) of image files, as far as they are readable."""
+    sizes = []
+    for file in tqdm(files, "sizes", delay=1, disable=None):
         with contextlib.suppress(Exception), Image.open(file) as image:
-            sizes.add(image.size[::-1])
+            sizes.append(image.size[::-1])
     return sizes
 
 
-def _list_splits(path):
-    """[train, test], each a list of (file, label); the class names, which both have; and a `Counter` of other files."""
-    folders = [path / "train", path / "test"]
-    if missing := [folder.name for folder in folders if not folder.is_dir()]:
-        raise DataError(
-            f"{path} {'lacks ' + ' and '.join(missing) if path.is_dir() else 'does not exist'}. "
-            f"Expected class folders: {path}/train/<class>/<image> and {path}/test/<class>/<image>."
-        )
-    (train, left_out), (test, others) = map(list_classes, folders)
-    if unmatched := sorted(set(train) ^ set(test)):
-        raise DataError(f"{path}: classes must be the same in train and test. In one only: {', '.join(unmatched)}.")
-    if len(train) < 2:
-        names = ", ".join(train) or "none"
-        paths = [file.relative_to(folders[0]).parts for files in train.values() for file in files]
-        inner = ", ".join(sorted({parts[1] for parts in paths if len(parts) > 2}))
-        advice = f"If {names} holds the class folders ({inner}), move them up." if inner else "Make one for each class."
-        raise DataError(f"{folders[0]}: expected two or more class folders. Received: {names}. {advice}")
-    splits = [
-        [(file, label) for label, files in enumerate(images.values()) for file in files] for images in (train, test)
-    ]
-    return splits, list(train), left_out + others
-
-
-def list_classes(folder):
-    """The images below each class folder, {name: sorted paths}, in order, and a `Counter` of the other files."""
-    images, left_out = {}, Counter()
-    for entry in sorted(folder.iterdir()):
-        if _is_hidden(entry.name):
-            continue
-        if not entry.is_dir():
-            left_out["outside the class folders"] += 1
-            continue
-        name = unicodedata.normalize("NFC", entry.name)  # the name é may be one code point or two
-        if printable(name) != name:
-            raise DataError(f"Expected class folders with names in UTF-8. Received: {printable(entry)}. Rename it.")
-        files = images.setdefault(name, [])
-        for file in _walk(entry, set()):
-            if file.suffix.lower() in IMAGE_SUFFIXES:
-                files.append(file)
-            else:
-                left_out[file.suffix.lower() or "without a suffix"] += 1
-    images = {name: sorted(images[name]) for name in sorted(images)}
-    _check_classes(folder, images, map(len, images.values()))
-    return images, left_out
-
-
-def _check_classes(folder, class_names, counts):
-    """Raises a DataError if there are no images of a class."""
-    if empty := [name for name, count in zip(class_names, counts, strict=True) if not count]:
-        raise DataError(
-            f"{folder}: no readable image in class folder {', '.join(empty)}. "
-            f"Put images there ({', '.join(IMAGE_SUFFIXES)}) or remove the folder."
-        )
-
-
-def _is_hidden(name):
-    return name.startswith(".") or name == "__MACOSX"
-
-
-def _walk(folder, visited):
-    """Yields the files below a folder that are not hidden. Links are followed, each folder is visited once."""
-    if (real := os.path.realpath(folder)) in visited:
+def complete(layout, test_split=0.2, seed=0):
+    """Checks the classes of a `Layout`, and sets a part of each class aside for testing if it has no test split."""
+    fraction, seed = check_number("test_split", test_split, above=0, at_most=0.9), check_seed(seed)
+    check_classes(layout)
+    if "test" in layout.splits:
         return
-    visited.add(real)
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        if entry.is_dir() and not _is_hidden(entry.name):
-            yield from _walk(entry.path, visited)
-        elif not _is_hidden(entry.name):
-            yield Path(entry.path)
-
-
-def _report_copies(train_files, test_files):
-    """Prints how many test files have the same content as a training file."""
-    sizes = {file.stat().st_size for file in test_files}  # only files of equal size can be equal
-    known = {hashlib.sha256(file.read_bytes()).digest() for file in train_files if file.stat().st_size in sizes}
-    if known and (copies := sum(hashlib.sha256(file.read_bytes()).digest() in known for file in test_files)):
-        print(
-            f"{copies} of {len(test_files)} test images are copies of training images. Remove them from one of the "
-            "two, or the test accuracy will be better than the model."
+    train, test, rng = layout.splits["train"], {}, np.random.default_rng(seed)
+    if few := [name for name, files in train.items() if len(files) == 1]:
+        raise DataError(
+            f"{layout.path}: expected two or more images of each class, because some are set aside for testing. "
+            f"Received: one image of {', '.join(few[:5])}{' …' * (len(few) > 5)}. Add images."
         )
+    for name, files in train.items():
+        count = min(max(round(fraction * len(files)), 1), len(files) - 1)
+        chosen = set(rng.permutation(len(files))[:count].tolist())
+        test[name] = [file for k, file in enumerate(files) if k in chosen]
+        train[name] = [file for k, file in enumerate(files) if k not in chosen]
+    layout.splits["test"] = test
+    count, rest = (sum(map(len, classes.values())) for classes in (test, train))
+    print(
+        f"{layout.path} has no test split: {count} of {count + rest} images are set aside for testing, {fraction:.0%} "
+        f"of each class, at random with seed {seed}."
+    )
+
+
+def check_classes(layout):
+    """Raises a DataError if there are not the same two or more classes, each with images, in all splits."""
+    train = layout.splits["train"]
+    for split, classes in layout.splits.items():
+        folder = layout.folders.get(split, layout.path)
+        if not classes:
+            others = [file for file in layout.left_out.get("outside the class folders", []) if folder in file.parents]
+            loose = sum(find_reason(file) is None for file in others)
+            raise DataError(
+                f"{folder}: expected class folders. Received: none, and {loose} images outside. Make a folder for each "
+                "class and put its images there, or write a table labels.csv with the columns file and label. Images "
+                "whose classes are unknown do not belong here."
+            )
+        _check_counts(layout, split, list(classes), map(len, classes.values()))
+        if unmatched := sorted(set(classes) ^ set(train)):
+            names = ", ".join(f'"{name}" ({split if name in classes else "train"})' for name in unmatched)
+            advice = name_similar(unmatched) or "Add images of them to the other one, or remove them."
+            raise DataError(
+                f"{layout.path}: classes must be the same in train and {split}. In one only: {names}. {advice}"
+            )
+    if len(train) < 2:
+        (name,), folder = train, layout.folders.get("train", layout.path)
+        paths = [file.relative_to(folder).parts for file in train[name] if not layout.table]
+        inner = ", ".join(sorted({parts[1] for parts in paths if len(parts) > 2}))
+        advice = f"If {name} holds the class folders ({inner}), move them up." if inner else "Add another class."
+        raise DataError(f"{folder}: expected two or more classes. Received: {name}. {advice}")
+
+
+def _check_counts(layout, split, class_names, counts):
+    """Raises a DataError if there are no images of a class."""
+    if not (empty := [name for name, count in zip(class_names, counts, strict=True) if not count]):
+        return
+    folder = layout.folders.get(split, layout.path)
+    inside = {folder / name for name in empty}
+    others = {
+        kind: sum(not inside.isdisjoint(file.parents) for file in files) for kind, files in layout.left_out.items()
+    }
+    found = ", ".join(f"{count} {kind}" for kind, count in others.items() if count)
+    raise DataError(
+        f"{folder}: no readable image in class {'' if layout.table else 'folder '}{', '.join(empty)}"
+        f"{f', but {found}' if found else ''}. Put images there ({', '.join(IMAGE_SUFFIXES)}) or remove the class."
+    )
+
+
+def read(layout, *, image_size=None, resize="crop", on_error="raise", in_memory=None, max_pairs=MAX_PAIRS):
+    """Reads the images of a `Layout` that is complete; the arguments are those of `image_folder`."""
+    examples, ends = [], []
+    for classes in layout.splits.values():
+        split = [(file, label) for label, files in enumerate(classes.values()) for file in files]
+        examples += [split[k] for k in np.random.default_rng(0).permutation(len(split))]
+        ends.append(len(examples))
+    files, labels = zip(*examples, strict=True)
+    images, indices = read_images(files, image_size=image_size, resize=resize, on_error=on_error, in_memory=in_memory)
+    names, parts = list(layout.splits["train"]), np.searchsorted(indices, [0, *ends])
+    found, pixels, kept = {}, {}, {}
+    for split, start, stop in zip(layout.splits, parts[:-1], parts[1:], strict=True):
+        pixels[split] = images.take(np.arange(start, stop)) if isinstance(images, LazyImages) else images[start:stop]
+        found[split] = pixels[split], np.array(labels)[indices[start:stop]]
+        kept[split] = [files[k] for k in indices[start:stop]]
+        _check_counts(layout, split, names, np.bincount(found[split][1], minlength=len(names)))
+    max_pairs = 0 if resize == "pad" else max_pairs  # black bars look the same
+    copies = report_duplicates(kept, pixels, layout.path, max_pairs=max_pairs)
+    source = "labels.csv" if layout.table else "class folders"
+    description = _describe(len(files) - len(indices), layout.left_out)
+    splits = found["train"], found["test"]
+    return Dataset(
+        layout.path.absolute().name, *splits, names, True, source, description, found.get("validation"), copies
+    )
 
 
 def _describe(skipped, left_out):
@@ -168,6 +179,6 @@ def _describe(skipped, left_out):
     if skipped:
         description += f"; unreadable files that were skipped: {skipped}"
     if left_out:
-        counts = ", ".join(f"{count} {kind}" for kind, count in left_out.most_common())
-        description += f"; other files that were left out: {counts}"
+        kinds = sorted(left_out.items(), key=lambda item: (-len(item[1]), item[0]))
+        description += f"; other files that were left out: {', '.join(f'{len(files)} {kind}' for kind, files in kinds)}"
     return description + "."

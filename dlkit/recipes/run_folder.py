@@ -6,7 +6,9 @@
 import contextlib
 import hashlib
 import json
+import math
 import os
+import tempfile
 
 import numpy as np
 from sklearn.metrics import accuracy_score
@@ -22,25 +24,34 @@ except ImportError:  # Windows does not have this lock
     fcntl = None
 
 CHUNK = 500  # images that are looked at together, since they may be decoded from disk
+RESULTS = ("metrics.json", "model.keras", "confusion.png", "predictions.png", "checkpoint.npz", "settings.json")
 
 
-def split_validation(split, seed):
-    """Sets a tenth of the training images of every class aside: ((images, labels), (images, labels))."""
-    images, labels = split
-    counts = np.bincount(labels).tolist()
-    if min(counts) < 2 or -(-len(labels) // 10) < len(counts):
+def split_validation(dataset, fraction, seed):
+    """The images for training and for validation, ((images, labels), (images, labels)).
+
+    For validation, a data set has images of its own, or else a fraction of the training images of every class.
+    """
+    images, labels = dataset.train
+    counts, held_out = np.bincount(labels, minlength=len(dataset.class_names)), -(-len(labels) * fraction // 1)
+    if dataset.validation:
+        return dataset.train, dataset.validation
+    if min(counts) < 2 or held_out < len(counts):
+        needed = max(2, math.ceil(1 / fraction))
+        lowest = ", ".join(f'{counts[k]} of "{dataset.class_names[k]}"' for k in counts.argsort(kind="stable")[:5])
         raise DataError(
-            f"Expected ten or more training images of each of the {len(counts)} classes, since a tenth of them is set "
-            f"aside for validation. Received: {counts} images of the classes. Add images."
+            f"Expected about {needed} training images or more of each of the {len(counts)} classes, and two at least, "
+            f"since {fraction:.0%} are set aside for validation. Received: {lowest}{', …' * (len(counts) > 5)}. Add "
+            "images, or pass a larger val_split (on the command line: --val-split 0.2)."
         )
-    indices = train_test_split(np.arange(len(labels)), test_size=0.1, stratify=labels, random_state=seed)
+    indices = train_test_split(np.arange(len(labels)), test_size=fraction, stratify=labels, random_state=seed)
     return tuple((images.take(part, axis=0), labels[part]) for part in indices)  # decodes nothing
 
 
 def describe_data(dataset):
     """What identifies the data of a run: name, source, sizes, and a checksum of all images, labels and class names."""
     digest = hashlib.sha256("\n".join(dataset.class_names).encode())
-    for array in (*dataset.train, *dataset.test):
+    for array in (*dataset.train, *dataset.test, *(dataset.validation or ())):
         for start in tqdm(range(0, len(array), CHUNK), desc="checksum", delay=1, disable=None):
             digest.update(np.ascontiguousarray(array[start : start + CHUNK]))
     return {
@@ -53,30 +64,91 @@ def describe_data(dataset):
     }
 
 
+def check_out(folder):
+    """Raises a ValueError if a run folder cannot be made or written to, before anything is read for it."""
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise ValueError(f"Expected a folder for the results (--out), but {existing} is a file. Received: {folder}.")
+    try:
+        tempfile.TemporaryFile(dir=existing).close()
+    except OSError as error:
+        raise ValueError(
+            f"The run folder {folder} cannot be written, since no file can be made in {existing}: {error.strerror}. "
+            "Choose another --out."
+        ) from error
+
+
 @contextlib.contextmanager
-def claim(folder, settings):
+def claim(folder, settings, *, overwrite=False, extensible=False):
     """Keeps a run folder, which it makes if necessary, for one training with these settings while the block runs.
 
-    If the block ends with an error before anything is saved, the folder belongs to no training, so that it can be used
-    after the mistake is corrected. Raises a ValueError if it belongs to other settings or to another process.
+    If the block ends with an error before an epoch is saved, the folder belongs to no training, so that it can be used
+    after the mistake is corrected. Raises a ValueError if it belongs to another process, or to other settings, unless
+    `overwrite` deletes the results in it, or a training with fewer epochs is `extensible`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "settings.json"
     with open(folder / ".lock", "a") as lock:
         _lock(lock, folder)
-        before = read_json(file) if file.exists() else settings
-        if changed := [key for key in settings if before.get(key) != settings[key]]:
-            changes = "; ".join(f"{key} was {before.get(key)}, now {settings[key]}" for key in changed)
-            raise ValueError(
-                f"{folder} belongs to another training: {changes}. Choose another --out, or delete that folder."
-            )
-        write_json(file, settings)
+        before = read_json(file, **({"recipe": str} if overwrite else {})) if file.exists() else settings
+        if overwrite and file.exists():
+            for name in RESULTS:
+                (folder / name).unlink(missing_ok=True)
+        elif changed := [
+            key for key in settings if _identity(before.get(key, settings[key])) != _identity(settings[key])
+        ]:
+            longer = changed == ["epochs"] and _extend(folder, before["epochs"], settings["epochs"], extensible)
+            if not longer:
+                raise ValueError(
+                    f"{folder} belongs to another training: it was trained {_in_words(before, settings, changed)}. "
+                    "Choose another --out, or replace that training with --overwrite."
+                )
+        if not (folder / "metrics.json").exists():
+            write_json(file, settings)
         try:
             yield
         except BaseException:
-            if {path.name for path in folder.iterdir()} == {".lock", "settings.json"}:
-                file.unlink()
+            if not (folder / "checkpoint.npz").exists():
+                file.unlink(missing_ok=True)
             raise
+
+
+def _identity(value):
+    return value["sha256"] if isinstance(value, dict) else value
+
+
+def _extend(folder, done, epochs, extensible):
+    """Whether more epochs continue a training; a finished one is marked as unfinished."""
+    if epochs < done:
+        return False
+    if not extensible:
+        raise ValueError(
+            f"The learning rate of the training in {folder} falls to zero with epoch {done}, so it cannot continue to "
+            f"epoch {epochs}. Choose another --out, or replace that training with --overwrite."
+        )
+    if (file := folder / "metrics.json").exists():
+        trained = sum("phase" not in epoch for epoch in read_json(file)["history"])
+        if trained < done:
+            print(f"Early stopping ended the training in {folder} with epoch {trained}, so it does not continue.")
+        else:
+            print(f"The training in {folder} continues after epoch {done}.")
+            file.unlink()
+    return True
+
+
+def _in_words(before, now, changed):
+    """What differs between two trainings, as the end of the sentence "it was trained ..."."""
+    phrases = []
+    for key in [key for key in changed if key != "data"]:
+        old, new = (f"{part[key]:.3g}" if isinstance(part[key], float) else part[key] for part in (before, now))
+        phrases.append(f"with {key.replace('_', ' ')} {old} instead of {new}")
+    if "data" in changed:
+        old, new = (
+            f"{part['train_images']} for training and {part['test_images']} for testing"
+            for part in (before["data"], now["data"])
+        )
+        phrases.append("on other images or labels" + (f" ({old} instead of {new})" if old != new else ""))
+    return ", ".join(phrases)
 
 
 def _lock(file, folder):
@@ -119,15 +191,20 @@ def write_results(folder, model, dataset, history, conditions):
     The model is trained, but not compiled, so that plain Keras can load it. `conditions` is a dictionary that JSON can
     hold: settings, data, device, and whether to predict with "flip_tta".
     """
-    images, labels = dataset.test
+    (images, labels), num_classes = dataset.test, len(dataset.class_names)
     model.save(folder / "model.keras")
-    probs = evaluate.predict_probs(model, images, flip_tta=conditions["flip_tta"])
-    predicted, counts = probs.argmax(axis=1), np.bincount(labels)
+    batch_size = min(4 * conditions["batch_size"], CHUNK)
+    probs = evaluate.predict_probs(model, images, batch_size=batch_size, flip_tta=conditions["flip_tta"])
+    predicted, counts = probs.argmax(axis=1), np.bincount(labels, minlength=num_classes)
     accuracy = accuracy_score(labels, predicted)
     metrics = {
         "accuracy": accuracy,
         "accuracy_interval_95": evaluate.wilson_interval(accuracy, len(labels)),
         "largest_class": [dataset.class_names[counts.argmax()], counts.max() / len(labels)],
+        "recall": (np.bincount(labels[predicted == labels], minlength=num_classes) / np.maximum(counts, 1)).tolist(),
+        "test_counts": counts.tolist(),
+        "copies": dataset.copies,
+        "train_counts": np.bincount(dataset.train[1], minlength=num_classes).tolist(),
         "seconds": round(sum(epoch["seconds"] for epoch in history), 2),
         "parameters": model.count_params(),
         "class_names": dataset.class_names,
@@ -150,18 +227,3 @@ def border_brightness(images):
     border = np.ones(images.shape[1:3], bool)
     border[1:-1, 1:-1] = False
     return images[:, border].reshape(len(images), -1).mean(axis=1)
-
-
-def report_flips(model, val_split):
-    """Says so if test-time augmentation with flips costs accuracy on the validation images."""
-    images, labels = val_split
-    with_flips, without = (
-        accuracy_score(labels, evaluate.predict_probs(model, images, flip_tta=flip).argmax(axis=1))
-        for flip in (True, False)
-    )
-    if with_flips < evaluate.wilson_interval(without, len(labels))[0]:
-        print(
-            f"Validation accuracy is {without:.3f}, and {with_flips:.3f} with the mean over each image and its mirror "
-            "image, which this recipe predicts with: left and right seem to matter. Train again with flip=False (on "
-            "the command line: --no-flip)."
-        )

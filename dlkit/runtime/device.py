@@ -24,7 +24,7 @@ def configure_device():
     import tensorflow as tf
 
     tf.get_logger().setLevel("ERROR")  # its warnings about retracing do not help learners
-    gpus = tf.config.list_physical_devices("GPU")
+    gpus = tf.config.get_visible_devices("GPU")
     for gpu in gpus:
         with contextlib.suppress(RuntimeError):  # already in use, so it cannot be changed any more
             tf.config.experimental.set_memory_growth(gpu, True)
@@ -42,6 +42,28 @@ def configure_device():
             f'Expected DLKIT_PRECISION to be {", ".join(PRECISIONS)}. Received: "{precision}". Correct it.'
         )
     return device, precision
+
+
+def select_device(name):
+    """Makes this process compute on some of its devices only. Call it before TensorFlow computes anything.
+
+    Args:
+        name: String, "cpu", "gpu" (all of them) or a single one such as "gpu:1", counted from 0.
+
+    Raises:
+        ValueError: If this machine has no such device, or TensorFlow uses others already.
+    """
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    choices = {"cpu": [], **({"gpu": gpus} if gpus else {}), **{f"gpu:{k}": [gpu] for k, gpu in enumerate(gpus)}}
+    if name not in choices:
+        advice = "" if gpus else " TensorFlow finds no GPU here; `dlkit doctor` says more."
+        raise ValueError(f'Expected a device of this machine: {", ".join(choices)}. Received: "{name}".{advice}')
+    try:
+        tf.config.set_visible_devices(choices[name], "GPU")
+    except RuntimeError as error:
+        raise ValueError(f"The device can only be chosen before TensorFlow computes anything: {error}") from error
 
 
 def _processor_has_bfloat16():

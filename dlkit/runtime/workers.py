@@ -102,7 +102,7 @@ def strategy():
 
         if worker()[1] > 1:
             return tf.distribute.MultiWorkerMirroredStrategy()
-        return tf.distribute.MirroredStrategy() if len(tf.config.list_physical_devices("GPU")) > 1 else None
+        return tf.distribute.MirroredStrategy() if len(tf.config.get_visible_devices("GPU")) > 1 else None
 
 
 def _exchange(index, addresses, message):

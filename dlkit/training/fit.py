@@ -16,6 +16,7 @@ def fit(
     checkpoint,
     validation_data=None,
     callbacks=(),
+    class_weight=None,
     verbose=1,
     strategy=None,
 ):
@@ -32,6 +33,8 @@ def fit(
         validation_data: A `tf.data.Dataset` of (inputs, targets), or None (the default).
         callbacks: List of `keras.callbacks.Callback`, default none. The state of `EarlyStopping` and of
             `ReduceLROnPlateau` survives a stop too.
+        class_weight: Dictionary {label: factor of the loss}, or None (the default), as for `keras.Model.fit`. It needs
+            `strategy=None`.
         verbose: Integer, 0 (silent), 1 (progress bar) or 2 (one line for each epoch), default 1.
         strategy: The `tf.distribute.Strategy` of `runtime.strategy()` in whose scope the model was built and compiled,
             or None (the default). The training runs on all its workers and devices.
@@ -56,6 +59,10 @@ def fit(
     if validation_data is not None:
         check_first_batch(model, validation_data, "validation_data")
     if strategy is not None:
+        if class_weight:
+            raise ValueError(
+                f"Expected class_weight only without a strategy. Received: {class_weight} with {strategy}."
+            )
         from dlkit.training import distributed  # here: it needs TensorFlow, the rest runs on every backend of Keras
 
         return distributed.fit_distributed(model, make_train_ds, strategy, saver, callbacks=callbacks, **options)
@@ -65,7 +72,8 @@ def fit(
         train_ds = make_train_ds(done, (0, 1))
         check_first_batch(model, train_ds, "the training set")
         callbacks = [*callbacks, saver]
-        model.fit(train_ds, initial_epoch=done, callbacks=callbacks, shuffle=False, **options)  # it shuffles itself
+        options |= {"class_weight": class_weight, "callbacks": callbacks, "shuffle": False}  # the dataset shuffles
+        model.fit(train_ds, initial_epoch=done, **options)
     else:
         saver.on_train_begin()
         for callback in saver.stateful_callbacks:  # EarlyStopping restores the best weights at the end of a training

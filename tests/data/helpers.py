@@ -1,5 +1,6 @@
-"""Small data sets in the file layouts in which they are published, for the tests of several modules."""
+"""Small data sets in the file layouts in which they are published, and folders of images, for several tests."""
 
+import functools
 import gzip
 import hashlib
 import io
@@ -8,6 +9,8 @@ import struct
 import tarfile
 
 import numpy as np
+from PIL import Image
+from sklearn.datasets import load_sample_images
 
 from dlkit.data.images import CIFAR10_CLASSES
 
@@ -57,3 +60,29 @@ def write_rt_polarity(folder, count=20):
             f"{kind} review number 0 \x85 caf\xe9",
         ]
         (folder / f"rt-polarity.{kind}").write_text("\n".join(lines) + "\n", encoding="latin-1")
+
+
+def make_image(path, color=(200, 30, 30), side=4):
+    """Saves a square image of one color, and makes the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (side, side), color).save(path)
+
+
+def make_folder(path, splits=("train", "test"), *, side=4, **classes):
+    """Makes folders with some images of each class in each split, no two of them equal; "." is no split."""
+    shade = 0
+    for split in splits:
+        for name, count in classes.items():
+            for k in range(count):
+                make_image(path / split / name / f"{k}.png", ((shade := shade + 1) % 256, shade // 256, 0), side)
+    return path
+
+
+@functools.cache
+def make_photos(count, side=120):
+    """Different photographs: crops of the two of scikit-learn, as arrays of shape (side, side, 3)."""
+    crops = []
+    for photo in load_sample_images().images:
+        rows, columns = ((size - side) // 60 + 1 for size in photo.shape[:2])
+        crops += [photo[60 * r :, 60 * c :][:side, :side] for r in range(rows) for c in range(columns)]
+    return crops[:: len(crops) // count][:count]

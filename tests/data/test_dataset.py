@@ -25,6 +25,15 @@ def test_repr_of_images():
     ]
 
 
+def test_repr_of_three_splits_and_many_classes():
+    split = np.zeros((3000, 2, 2), "uint8"), np.arange(3000)
+    names = [f"class {k}" for k in range(3000)]
+    lines = repr(data.Dataset("many", split, split, names, True, "here", validation=split)).splitlines()
+    assert lines[1] == "  3,000 training, 3,000 validation and 3,000 test images of 2 x 2, uint8"
+    assert lines[2].startswith("  3,000 classes: class 0, class 1, ")
+    assert lines[2].endswith("class 9, …, class 2999")
+
+
 def test_repr_of_texts():
     texts, labels = np.array(["one two", "one", "one two three"], object), np.array([0, 1, 0])
     splits = (texts, labels), (texts[:1], labels[:1])
@@ -65,7 +74,7 @@ def test_repr_of_months():
         ([0, 1], r"int\d+ of shape \(2,\) from 0 to 1"),
     ],
 )
-@pytest.mark.parametrize("split", ["train", "test"])
+@pytest.mark.parametrize("split", ["train", "test", "validation"])
 def test_labels_must_fit_the_class_names(split, labels, received):
     images = np.zeros((3, 8, 8), "uint8")
     splits = {"train": (images, np.arange(3)), "test": (images, np.arange(3)), split: (images, np.array(labels))}

@@ -10,15 +10,8 @@ from PIL import Image, features
 
 from dlkit import data
 from dlkit.data import image_files
-from dlkit.data.folders import list_classes
-from dlkit.data.image_files import LazyImages, read_images
-
-RED = (200, 30, 30)
-
-
-def make_image(path, color=RED):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (4, 4), color).save(path)
+from dlkit.data.image_files import LazyImages
+from tests.data.helpers import make_folder, make_image
 
 
 def test_image_folder_with_spaces_accents_and_chinese(tmp_path):
@@ -40,47 +33,6 @@ def test_image_folder_with_a_name_in_two_encodings(tmp_path):
     assert data.image_folder(tmp_path).class_names == ["hiver", unicodedata.normalize("NFC", "été")]
 
 
-def test_list_classes_of_nested_and_hidden_folders(tmp_path):
-    make_image(tmp_path / "cat" / "indoors" / "2024" / "a.png")
-    make_image(tmp_path / "cat" / "b.png")
-    make_image(tmp_path / "dog" / "c.jpeg")
-    make_image(tmp_path / "dog" / ".thumbnails" / "c.jpeg")
-    make_image(tmp_path / ".git" / "d.png")
-    make_image(tmp_path / "__MACOSX" / "e.png")
-    make_image(tmp_path / "loose.png")
-    (tmp_path / "dog" / "album.jpg").mkdir()  # a folder with the name of an image
-    (tmp_path / "cat" / "._b.png").write_text("")
-    (tmp_path / "cat" / "Thumbs.db").write_text("")
-    images, left_out = list_classes(tmp_path)
-    assert list(images) == ["cat", "dog"]
-    assert [file.relative_to(tmp_path).as_posix() for file in images["cat"]] == ["cat/b.png", "cat/indoors/2024/a.png"]
-    assert images["dog"] == [tmp_path / "dog" / "c.jpeg"]
-    assert left_out == {".db": 1, "outside the class folders": 1}
-
-
-def test_list_classes_below_a_hidden_folder(tmp_path):
-    make_image(tmp_path / ".data" / "cat" / "a.png")
-    assert list(list_classes(tmp_path / ".data")[0]) == ["cat"]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets administrators only make links")
-def test_read_images_names_a_broken_link(tmp_path):
-    make_image(tmp_path / "cat" / "a.png")
-    (tmp_path / "cat" / "lost.png").symlink_to(tmp_path / "nowhere.png")
-    with pytest.raises(data.DataError, match="1 of 2 files.*\n.*lost.png"):
-        read_images(list_classes(tmp_path)[0]["cat"])
-
-
-def make_folder(path, **classes):
-    """Makes train and test folders with some images of each class, no two of them equal."""
-    shade = 0
-    for split in ("train", "test"):
-        for name, count in classes.items():
-            for k in range(count):
-                make_image(path / split / name / f"{k}.png", (shade := shade + 1, 0, 0))
-    return path
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows lets administrators only make links")
 def test_image_folder_follows_links_to_folders_once(tmp_path):
     make_folder(tmp_path / "photos", cat=2, dog=1)
@@ -91,33 +43,57 @@ def test_image_folder_follows_links_to_folders_once(tmp_path):
     assert np.bincount(photos.train[1]).tolist() == [3, 1]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets administrators only make links")
+def test_image_folder_whose_test_split_is_a_link_to_train(tmp_path, capsys):
+    make_folder(tmp_path, ["train"], cat=2, dog=1)
+    (tmp_path / "test").symlink_to(tmp_path / "train")
+    assert data.image_folder(tmp_path).copies == 3
+    assert "3 of 3 test images are copies of training images" in capsys.readouterr().out
+
+
 def test_image_folder_counts_the_files_it_left_out(tmp_path, capsys):
     make_folder(tmp_path, cat=2, dog=2)
-    for name in ("IMG_1.HEIC", "IMG_2.HEIC", "notes.txt", "README", ".hidden.heic"):
+    for name in ("a.mp4", "b.MP4", "notes.txt", "README", ".hidden.heic"):
         (tmp_path / "train" / "cat" / name).write_text("")
     make_image(tmp_path / "test" / "loose.png")
     photos = data.image_folder(tmp_path)
-    left_out = "other files that were left out: 2 .heic, 1 .txt, 1 without a suffix, 1 outside the class folders."
-    assert f"Your own images; {left_out}" in repr(photos).replace(
-        "1 without a suffix, 1 .txt", "1 .txt, 1 without a suffix"
-    )
+    left_out = "2 .mp4, 1 .txt, 1 hidden, 1 outside the class folders, 1 without a suffix"
+    assert f"Your own images; other files that were left out: {left_out}." in repr(photos)
     assert capsys.readouterr().out == ""
     assert "left out" not in repr(data.image_folder(make_folder(tmp_path / "clean", cat=1, dog=1)))
 
 
-@pytest.mark.parametrize("suffix", ["jfif", "JPE", "avif"])
-def test_image_folder_reads_rarer_suffixes(tmp_path, suffix):
-    if suffix == "avif" and not features.check("avif"):
-        pytest.skip("needs a Pillow that reads AVIF")
-    make_folder(tmp_path, cat=1, dog=1)
-    file = tmp_path / "train" / "cat" / f"b.{suffix}"
-    Image.new("RGB", (4, 4), RED).save(file, format="AVIF" if suffix == "avif" else "JPEG")
-    assert len(data.image_folder(tmp_path).train[1]) == 3
+def read_format(folder, name, renamed):
+    """Reads a folder with one more image, of the format that the suffix of its name stands for, which it may lose."""
+    make_folder(folder, cat=1, dog=1, side=64)
+    file = folder / "train" / "cat" / name
+    Image.new("RGB", (64, 64), "red").save(file, "JPEG" if "jfif" in name else None)
+    if renamed:
+        file = file.rename(file.with_suffix(""))
+    photos = data.image_folder(folder)
+    assert len(photos.train[1]) == 3
+    assert "left out" not in repr(photos)
+
+
+@pytest.mark.parametrize("name", ["a.JPG", "a.jpeg", "a.JPE", "a.jfif", "a.png", "a.bmp", "a.gif", "a.TIF", "a.tiff"])
+@pytest.mark.parametrize("renamed", [False, True], ids=["with suffix", "without suffix"])
+def test_image_folder_reads_every_format(tmp_path, name, renamed):
+    read_format(tmp_path, name, renamed)
+
+
+@pytest.mark.parametrize(
+    ("name", "feature"), [("a.webp", "webp"), ("a.avif", "avif"), ("a.jp2", "jpg_2000"), ("a.heic", None)]
+)
+@pytest.mark.parametrize("renamed", [False, True], ids=["with suffix", "without suffix"])
+def test_image_folder_reads_formats_that_not_every_pillow_has(tmp_path, name, feature, renamed):
+    if not (features.check(feature) if feature else image_files.READS_HEIF):
+        pytest.skip("needs another Pillow, or pillow-heif")
+    read_format(tmp_path, name, renamed)
 
 
 def test_image_folder_of_one_class_is_refused(tmp_path):
     make_folder(tmp_path, cat=2)
-    message = r"train: expected two or more class folders. Received: cat. Make one for each class"
+    message = r"train: expected two or more classes. Received: cat. Add another class"
     with pytest.raises(data.DataError, match=message):
         data.image_folder(tmp_path)
     with pytest.raises(data.DataError, match=message):
@@ -127,7 +103,9 @@ def test_image_folder_of_one_class_is_refused(tmp_path):
 def test_image_folder_without_class_folders_is_refused(tmp_path):
     for split in ("train", "test"):
         make_image(tmp_path / split / "loose.png")
-    with pytest.raises(data.DataError, match="expected two or more class folders. Received: none. Make one for each"):
+    with pytest.raises(
+        data.DataError, match="train: expected class folders. Received: none, and 1 images outside. Make a folder"
+    ):
         data.image_folder(tmp_path)
 
 
@@ -207,6 +185,55 @@ def test_image_sizes_are_those_stored_in_the_files(tmp_path):
     assert data.image_sizes(tmp_path) == {(4, 4), (4, 6)}
 
 
+# --- a test split that is set aside
+
+
+def test_image_folder_sets_a_part_of_each_class_aside(tmp_path, capsys):
+    make_folder(tmp_path, ["."], cat=50, dog=20, rare=2)
+    photos = data.image_folder(tmp_path)
+    assert [np.bincount(labels).tolist() for _, labels in (photos.train, photos.test)] == [[40, 16, 1], [10, 4, 1]]
+    assert photos.validation is None
+    message = f"{tmp_path} has no test split: 15 of 72 images are set aside for testing, 20% of each class, at random"
+    assert message in capsys.readouterr().out
+    everything = np.concatenate([photos.train[0], photos.test[0]])
+    assert len(np.unique(everything[:, 0, 0], axis=0)) == 72, "each image is in one split"
+    np.testing.assert_array_equal(data.image_folder(tmp_path).test[0], photos.test[0])
+    other = data.image_folder(tmp_path, seed=1, test_split=0.5)
+    assert np.bincount(other.test[1]).tolist() == [25, 10, 1]
+    assert not np.array_equal(other.test[0][:10], photos.test[0][:10])
+
+
+def test_image_folder_cannot_split_a_single_image(tmp_path):
+    make_folder(tmp_path, ["."], cat=5, dog=1, emu=1)
+    with pytest.raises(data.DataError, match=r"two or more images of each class.*Received: one image of dog, emu. Add"):
+        data.image_folder(tmp_path)
+
+
+@pytest.mark.parametrize("options", [{"test_split": 0}, {"test_split": 1}, {"test_split": "a"}, {"seed": -1}], ids=str)
+def test_image_folder_checks_how_the_test_split_is_made(class_folders, options):
+    with pytest.raises(ValueError, match=f"{next(iter(options))} to be"):
+        data.image_folder(class_folders, **options)
+
+
+def test_image_folder_with_three_splits(tmp_path):
+    photos = data.image_folder(make_folder(tmp_path, ["train", "val", "test"], cat=3, dog=2))
+    assert [len(labels) for _, labels in (photos.train, photos.validation, photos.test)] == [5, 5, 5]
+    assert "5 training, 5 validation and 5 test images" in repr(photos)
+    streamed = data.image_folder(tmp_path, in_memory=False)
+    np.testing.assert_array_equal(streamed.validation[0][:], photos.validation[0])
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_image_folder_names_a_class_that_a_split_lacks(tmp_path, split):
+    make_folder(tmp_path, ["train", "val", "test"], cat=1, dog=1, Owl=1)
+    (tmp_path / split / "Owl").rename(tmp_path / split / "owl")
+    with pytest.raises(data.DataError) as caught:
+        data.image_folder(tmp_path)
+    name = "validation" if split == "val" else "test"
+    assert f'the same in train and {name}. In one only: "Owl" (train), "owl" ({name}).' in str(caught.value)
+    assert 'differ only in case or blanks: "Owl" and "owl". Rename them.' in str(caught.value)
+
+
 # --- what image_folder says about folders that are not as expected
 
 
@@ -220,15 +247,24 @@ def test_image_folder(class_folders):
     np.testing.assert_array_equal(data.image_folder(class_folders).train[0], images)
 
 
+def test_image_folder_of_the_current_folder(class_folders, monkeypatch):
+    monkeypatch.chdir(class_folders)
+    photos = data.image_folder(".")
+    assert photos.name == "photos"
+    assert len(photos.train[1]) == 24
+
+
 def test_image_folder_says_what_it_expected(tmp_path, class_folders):
-    with pytest.raises(data.DataError, match=r"does not exist. Expected class folders: .*/train/<class>/<image>"):
+    with pytest.raises(data.DataError, match=r"does not exist. Expected class folders: .*/<class>/<image>, or train,"):
         data.image_folder(tmp_path / "nowhere")
     shutil.rmtree(class_folders / "test" / "light")
-    with pytest.raises(data.DataError, match=r"the same in train and test. In one only: light"):
+    with pytest.raises(data.DataError, match=r'the same in train and test. In one only: "light" \(train\). Add images'):
         data.image_folder(class_folders)
-    shutil.rmtree(class_folders / "test")
-    with pytest.raises(data.DataError, match="lacks test"):
+    shutil.rmtree(class_folders / "train")
+    with pytest.raises(data.DataError, match=r"Received: test. Rename or merge"):
         data.image_folder(class_folders)
+    with pytest.raises(data.DataError, match="00.png is a file, not a folder. Expected class folders"):
+        data.image_folder(class_folders / "test" / "dark" / "00.png")
 
 
 def test_image_folder_names_an_empty_class(class_folders):
@@ -301,5 +337,5 @@ def test_image_folder_names_a_class_of_broken_files(folder_with_broken_files):
 
 
 def test_image_folder_refuses_another_on_error(class_folders):
-    with pytest.raises(ValueError, match='"raise" or "skip". Received: \'ignore\''):
+    with pytest.raises(ValueError, match="on_error to be one of raise, skip. Received: 'ignore'"):
         data.image_folder(class_folders, on_error="ignore")

@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from dlkit import data
 from dlkit.data import image_files
@@ -138,7 +138,80 @@ def test_read_images_refuses_floating_point_pixels(tmp_path):
         read_images([tmp_path / "f.tif"])
 
 
+@pytest.mark.parametrize("in_memory", [True, False])
+@pytest.mark.parametrize(
+    ("resize", "columns"),
+    [  # of an image with five columns of different colors, twice as wide as high
+        ("crop", [2, 3, 4]),
+        ("stretch", [1, 2, 3, 4, 5]),
+        ("pad", [1, 2, 3, 4, 5]),
+    ],
+)
+def test_read_images_of_another_aspect_ratio(tmp_path, resize, columns, in_memory):
+    pixels = np.repeat(np.arange(1, 6), 40)[None, :, None] * np.full((100, 1, 3), 40)
+    Image.fromarray(pixels.astype("uint8")).save(tmp_path / "wide.png")
+    images, _ = read_images([tmp_path / "wide.png"], image_size=(50, 50), resize=resize, in_memory=in_memory)
+    (image,) = images[:]
+    middle = sorted({int(value) // 40 for value in image[25, :, 0] if value % 40 == 0 and value})
+    assert middle == columns
+    assert (image[:12].max() == image[-12:].max() == 0) == (resize == "pad"), "black bars"
+
+
+@pytest.mark.parametrize("resize", ["crop", "pad", "stretch"])
+def test_read_images_keeps_what_has_the_aspect_ratio_already(tmp_path, resize):
+    photo = Image.fromarray(np.random.default_rng(0).integers(0, 256, (30, 40, 3)).astype("uint8"))
+    photo.save(tmp_path / "a.png")
+    expected = np.asarray(photo.resize((20, 15), Image.Resampling.BILINEAR))
+    np.testing.assert_array_equal(read_one(tmp_path / "a.png", image_size=(15, 20), resize=resize), expected)
+
+
+def test_read_images_refuses_another_resize(tmp_path):
+    with pytest.raises(ValueError, match="resize to be one of crop, pad, stretch. Received: 'fill'"):
+        read_images([tmp_path / "a.png"], resize="fill")
+
+
+@pytest.mark.skipif(not features.check("jpg_2000"), reason="needs a Pillow that reads JPEG 2000")
+def test_read_images_of_jpeg_2000(tmp_path):
+    Image.new("RGB", (64, 64), RED).save(tmp_path / "a.jp2")
+    np.testing.assert_allclose(read_one(tmp_path / "a.jp2")[0, 0], RED, atol=3)
+
+
+@pytest.mark.skipif(not image_files.READS_HEIF, reason="needs pillow-heif")
+def test_read_images_of_heic(tmp_path):
+    Image.new("RGB", (64, 32), RED).save(tmp_path / "IMG_1.HEIC", "HEIF")
+    image = read_one(tmp_path / "IMG_1.HEIC")
+    assert image.shape == (32, 64, 3)
+    np.testing.assert_allclose(image[10, 10], RED, atol=6)
+
+
 # --- files that are not what they seem
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "it is empty"),
+        (b"Hello, w\xc3\xb6rld\n", "it is a text"),
+        (b"\n<!DOCTYPE html><HTML><body>404", "it is a web page"),
+        (bytes(range(256)), "cannot identify image file"),
+    ],
+    ids=str,
+)
+def test_read_images_says_what_a_file_is(tmp_path, content, reason):
+    (tmp_path / "a.jpg").write_bytes(content)
+    (tmp_path / "folder.jpg").mkdir()
+    with pytest.raises(data.DataError) as caught:
+        read_images([tmp_path / "a.jpg", tmp_path / "lost.jpg", tmp_path / "folder.jpg"])
+    assert f"a.jpg: {reason}" in str(caught.value)
+    assert "lost.jpg: it does not exist" in str(caught.value)
+    assert "folder.jpg: it is a folder" in str(caught.value)
+
+
+def test_read_images_recognizes_heic_under_another_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(image_files, "READS_HEIF", False)
+    (tmp_path / "a.jpg").write_bytes(b"\0\0\0\x24ftypheic\0\0\0\0mif1")
+    with pytest.raises(data.DataError, match=r"a.jpg: it is a .heic file under another name.*pip install pillow-heif"):
+        read_images([tmp_path / "a.jpg"])
 
 
 def test_read_images_names_a_broken_file(tmp_path):
@@ -314,5 +387,6 @@ def test_lazy_images_need_no_memory_for_all_of_them(tmp_path):
         for batch, _ in data.pipeline(images, np.arange(100), batch_size=2, training=True):
             seen.append(len(batch))
 
+    data.pipeline(np.zeros((2, 4, 4, 3), "uint8"), np.arange(2), batch_size=2)  # imports TensorFlow, if nothing did yet
     assert memory_growth(read) < 150_000_000
     assert sum(seen) == 100

@@ -13,6 +13,7 @@ from PIL import Image
 
 from dlkit import data, recipes
 from dlkit.cli import main
+from dlkit.data import image_files
 
 CLASSES = ["dark", "light"]
 
@@ -128,9 +129,9 @@ def test_metrics_that_no_training_wrote_are_refused(run, content):
         ([], "Expected image files to classify. Received: none"),
         (
             ["photo.png", "missing.png"],
-            r"1 of 2 files could not be decoded(.|\n)*missing\.png: .*No such file",
+            r"1 of 2 files could not be decoded as images\. Leave them out:\n.*missing\.png: it does not exist",
         ),
-        (["run"], r"1 of 1 files could not be decoded(.|\n)*run: "),
+        (["run"], r"1 of 1 files could not be decoded as images\. Leave them out:\n.*run: "),
     ],
 )
 def test_files_that_are_no_images_get_a_message_each(run, names, message):
@@ -204,3 +205,12 @@ def test_model_of_grayscale_images_gets_grayscale_images(run):
     assert {name: round(probability, 5) for name, probability in classes} == {
         name: round(float(probability), 5) for name, probability in zip(CLASSES, expected, strict=True)
     }
+
+
+@pytest.mark.parametrize(("metrics", "expected"), [({"resize": "crop"}, "crop"), ({}, "stretch")])
+def test_photograph_is_resized_as_in_training(metrics, expected, run, monkeypatch):
+    given, read_images = {}, image_files.read_images
+    monkeypatch.setattr(image_files, "read_images", lambda *args, **kw: given.update(kw) or read_images(*args, **kw))
+    (run / "metrics.json").write_text(json.dumps({"class_names": CLASSES, **metrics}))
+    recipes.predict(run, [run.parent / "photo.png"])
+    assert given["resize"] == expected

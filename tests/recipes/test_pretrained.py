@@ -4,13 +4,17 @@ import contextlib
 import dataclasses
 import io
 import json
+from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from dlkit import recipes, training
+from dlkit import cli, recipes, training
 from dlkit.cli import main
+from dlkit.recipes import pretrained
+from dlkit.recipes.pretrained import PRETRAINED
 from tests.arrays import assert_same_arrays
 from tests.recipes.helpers import build_small_backbone, make_job, saved_weights
 
@@ -45,6 +49,7 @@ def test_fine_tuning_trains_and_predicts(finished, photo_folder, capsys):
     assert (metrics["image_size"], metrics["unfreeze"], metrics["weights"]) == (32, "", "none")
     assert metrics["history"][0]["phase"] == "head"
     assert len(metrics["history"]) == 3
+    assert metrics["history"][0]["kept"] == ("model keeps that head" in output)
     assert metrics["class_names"] == ["blue sky", "grass", "poppies"]
     assert {"confusion.png", "predictions.png", "model.keras"} <= {f.name for f in out.iterdir()}
     photo = next((photo_folder / "test" / "grass").iterdir())
@@ -70,10 +75,31 @@ def test_missing_weights_are_reported_before_any_work(photo_folder, tmp_path, ca
     assert [path.name for path in tmp_path.iterdir() if path.name in ("run", "features")] == []
 
 
-def test_mistyped_stage_is_reported_before_features_are_computed(photo_folder, small_backbone, tmp_path):
-    with pytest.raises(ValueError, match='No layer name of mobilenet begins with "conv9"'):
-        fine_tune(photo_folder, tmp_path / "run", unfreeze="conv9")
-    assert not (tmp_path / "run" / "features").exists()
+@pytest.mark.parametrize("stage", ["conv9", "conv5", "Head"])
+def test_mistyped_stage_is_reported_before_anything_is_read(stage, tmp_path):
+    with pytest.raises(ValueError, match=f'a stage of mobilenet: conv1, conv_dw_1, .* Received: "{stage}"'):
+        fine_tune(tmp_path / "no photos", tmp_path / "run", unfreeze=stage)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("stage", ["", "head", "conv1", "conv_dw_12", "conv_dw_12_bn"])
+def test_stages_of_mobilenet_are_accepted(stage, tmp_path):
+    recipes.RECIPES["mobilenet"].with_options(weights="none", unfreeze=stage).check_requirements(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_stages_are_names_of_layers(name):
+    recipe = dataclasses.replace(PRETRAINED[name], weights="none", image_size=32)
+    layers = [layer.name for layer in recipe.build_backbone((32, 32, 3), "float32").layers]
+    for stage in recipe.stages:
+        assert any(layer.startswith(stage) for layer in layers), stage
+
+
+def test_stages_are_in_the_help_of_the_command():
+    for name, recipe in PRETRAINED.items():
+        assert f"{name} {recipe.stages[0]}" in cli.STAGES
+        assert recipe.stages[-1] in cli.STAGES
 
 
 def test_settings_with_a_path_of_weights_fit_into_json(tmp_path):
@@ -125,3 +151,68 @@ def test_batch_size_is_halved_when_memory_runs_out(small_backbone, tmp_path, mon
     dataclasses.replace(recipe, batch_size=16).train(make_job(split, split, tmp_path))
     assert sizes == [16, 8, 4]
     assert "in batches of 4" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("head", "fine_tuned", "kept"),
+    [
+        ({"val_accuracy": 0.9, "val_loss": 1.0}, {"val_accuracy": 0.8, "val_loss": 0.1}, True),
+        ({"val_accuracy": 0.9, "val_loss": 1.0}, {"val_accuracy": 0.9, "val_loss": 0.5}, False),
+        ({"val_accuracy": 0.9, "val_loss": 0.5}, {"val_accuracy": 0.9, "val_loss": 0.5}, True),
+        (  # the loss with label smoothing does not count
+            {"val_accuracy": 0.9, "val_loss": 0.5},
+            {"val_accuracy": 0.9, "val_loss": 0.9, "val_cross_entropy": 0.4},
+            False,
+        ),
+    ],
+)
+def test_head_is_kept_unless_fine_tuning_beats_it(head, fine_tuned, kept, capsys):
+    model = build_small_backbone("mobilenet", (8, 8, 3), image_size=8, weights=None, precision=None)
+    start = model.get_weights()
+    model.set_weights([weight + 1 for weight in start])
+    pretrained._keep_head_if_better(model, start, head, fine_tuned)
+    assert head["kept"] == kept
+    assert np.array_equal(model.get_weights()[0], start[0]) == kept
+    assert ("no better than the head on frozen features" in capsys.readouterr().out) == kept
+
+
+def random_split(count):
+    return np.random.default_rng(0).integers(0, 256, (count, 32, 32, 3)).astype("uint8"), np.arange(count) % 2
+
+
+@pytest.mark.parametrize(("count", "has_head"), [(5000, True), (5001, False)])
+def test_head_is_trained_first_unless_there_are_many_images(count, has_head, small_backbone, tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrained.FineTuning, "_train_head", lambda *args: {"phase": "head"})
+    monkeypatch.setattr(pretrained.FineTuning, "fit", lambda *args, **options: [])
+    recipe = recipes.RECIPES["efficientnet-lite0"].with_options(weights="none", image_size=32)
+    _, history = recipe.train(make_job(random_split(count), random_split(8), tmp_path))
+    assert history == [{"phase": "head"}] * has_head
+
+
+def test_one_cycle_fine_tuning_ends_at_rate_zero(small_backbone, tmp_path):
+    recipe = recipes.RECIPES["efficientnet-lite0"].with_options(weights="none", image_size=32, epochs=2, batch_size=8)
+    recipe = dataclasses.replace(recipe, head_first_up_to=0)
+    model, history = recipe.train(make_job(random_split(16), random_split(8), tmp_path))
+    assert len(history) == 2
+    assert history[-1]["val_cross_entropy"] < history[-1]["val_loss"] + 1
+    assert float(model.optimizer.learning_rate) == 0
+    assert model.optimizer.iterations == 4
+
+
+HEAD = SimpleNamespace(history={"val_accuracy": [0.5], "val_loss": [1.0], "loss": [1.0]})  # what fit returns
+
+
+def test_class_weights_reach_head_and_fine_tuning(small_backbone, tmp_path, monkeypatch):
+    images, labels = random_split(20)
+    labels = (labels * (np.arange(20) < 10)).astype("int64")  # 15 of one class, 5 of the other one
+    given = []
+
+    def fit(model, *args, class_weight, **options):
+        given.append(class_weight)
+        return []
+
+    monkeypatch.setattr(training, "fit", fit)
+    monkeypatch.setattr(keras.Sequential, "fit", lambda head, *args, **options: fit(head, *args, **options) or HEAD)
+    recipe = recipes.RECIPES["mobilenet"].with_options(weights="none", image_size=32, epochs=1, class_weights=True)
+    recipe.train(make_job((images, labels), (images, labels), tmp_path))
+    assert given == [{0: 20 / 30, 1: 2.0}] * 2

@@ -1,11 +1,12 @@
 """The files of a run: settings, the description of the data, the validation split, and atomic writes."""
 
 import dataclasses
+import errno
 import json
 import os
+import re
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
@@ -14,25 +15,54 @@ from dlkit.data.image_files import LazyImages
 from dlkit.recipes import run_folder
 
 
-def test_split_validation_takes_a_tenth_of_every_class():
-    images, labels = np.arange(200), np.repeat([0, 1], [150, 50])
-    (train_images, train_labels), (val_images, val_labels) = run_folder.split_validation((images, labels), 0)
+def make_dataset(labels, validation=None):
+    """A data set whose images are numbers, so that it shows which of them a split holds."""
+    labels = np.array(labels)
+    names = [f"class {k}" for k in range(max(labels) + 1)]
+    return data.Dataset("own", (np.arange(len(labels)), labels), (labels, labels), names, True, "here", "", validation)
+
+
+def test_split_validation_takes_a_fraction_of_every_class():
+    dataset = make_dataset(np.repeat([0, 1], [150, 50]))
+    (train_images, train_labels), (val_images, val_labels) = run_folder.split_validation(dataset, 0.1, 0)
     assert sorted([*train_images, *val_images]) == list(range(200))
     assert np.bincount(val_labels).tolist() == [15, 5]
-    assert np.array_equal(labels[train_images], train_labels)
-    again = run_folder.split_validation((images, labels), 0)
+    assert np.bincount(run_folder.split_validation(dataset, 0.4, 0)[1][1]).tolist() == [60, 20]
+    assert np.array_equal(dataset.train[1][train_images], train_labels)
+    again = run_folder.split_validation(dataset, 0.1, 0)
     assert np.array_equal(again[1][0], val_images)
-    assert not np.array_equal(run_folder.split_validation((images, labels), 1)[1][0], val_images)
+    assert not np.array_equal(run_folder.split_validation(dataset, 0.1, 1)[1][0], val_images)
+
+
+def test_split_validation_takes_the_validation_images_of_a_data_set():
+    validation = np.arange(3), np.array([0, 1, 1])
+    train, val = run_folder.split_validation(make_dataset([0, 1], validation), 0.1, 0)
+    assert len(train[1]) == 2
+    assert val[1].tolist() == [0, 1, 1]
 
 
 @pytest.mark.parametrize(
-    ("labels", "counts"), [([0, 0, 0, 0, 1], [4, 1]), ([0, 1, 2] * 5, [5, 5, 5]), ([0] * 30 + [1], [30, 1])]
+    ("labels", "counts"),
+    [
+        ([0, 0, 0, 0, 1], '1 of "class 1", 4 of "class 0"'),
+        ([0, 1, 2] * 5, '5 of "class 0", 5 of "class 1", 5 of "class 2"'),
+        ([0] * 30 + [1], '1 of "class 1", 30 of "class 0"'),
+        (range(7), '1 of "class 0", 1 of "class 1", 1 of "class 2", 1 of "class 3", 1 of "class 4", …'),
+    ],
 )
 def test_split_validation_says_how_many_images_are_needed(labels, counts):
+    dataset = make_dataset(labels)
     with pytest.raises(data.DataError) as error:
-        run_folder.split_validation((np.arange(len(labels)), np.array(labels)), 0)
-    assert f"Expected ten or more training images of each of the {len(counts)} classes" in str(error.value)
-    assert f"Received: {counts} images of the classes. Add images." in str(error.value)
+        run_folder.split_validation(dataset, 0.1, 0)
+    expected = f"Expected about 10 training images or more of each of the {len(dataset.class_names)} classes"
+    assert expected in str(error.value)
+    assert f"Received: {counts}. Add images" in str(error.value)
+
+
+def test_larger_fraction_is_enough_for_five_images_a_class():
+    (_, train_labels), (_, val_labels) = run_folder.split_validation(make_dataset([0, 1, 2] * 5), 0.2, 0)
+    assert np.bincount(val_labels).tolist() == [1, 1, 1]
+    assert np.bincount(train_labels).tolist() == [4, 4, 4]
 
 
 @pytest.fixture
@@ -42,7 +72,7 @@ def two_forms(class_folders):
 
 
 def test_split_validation_decodes_nothing(two_forms):
-    in_memory, lazy = (run_folder.split_validation(dataset.train, 0) for dataset in two_forms)
+    in_memory, lazy = (run_folder.split_validation(dataset, 0.1, 0) for dataset in two_forms)
     for (images, labels), (lazy_images, lazy_labels) in zip(in_memory, lazy, strict=True):
         assert isinstance(lazy_images, LazyImages)
         assert np.array_equal(lazy_images[: len(lazy_images)], images)
@@ -67,6 +97,7 @@ def test_describe_data_changes_with_pixels_and_class_names():
     for other in (
         dataclasses.replace(dataset, test=(other_pixel, labels)),
         dataclasses.replace(dataset, class_names=["a", "c"]),
+        dataclasses.replace(dataset, validation=(images, labels)),
     ):
         assert run_folder.describe_data(other)["sha256"] != description["sha256"]
 
@@ -76,17 +107,115 @@ def save_epoch(folder):
     (folder / "checkpoint.npz").write_bytes(b"an epoch")
 
 
-def test_claim_refuses_a_folder_of_other_settings(tmp_path):
+SETTINGS = {
+    "recipe": "mobilenet",
+    "epochs": 12,
+    "seed": 0,
+    "learning_rate": 1e-3,
+    "flip": True,
+    "data": {"sha256": "abc", "train_images": 400, "test_images": 100},
+}
+
+
+def claimed(folder, settings, **options):
+    """Claims a folder and saves an epoch; returns the settings that it then holds."""
+    with run_folder.claim(folder, settings, **options):
+        save_epoch(folder)
+    return json.loads((folder / "settings.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"epochs": 5}, "it was trained with epochs 12 instead of 5. Choose another --out"),
+        (
+            {"seed": 1, "learning_rate": 1 / 3000},
+            "with seed 0 instead of 1, with learning rate 0.001 instead of 0.000333",
+        ),
+        ({"recipe": "resnet50"}, "with recipe mobilenet instead of resnet50"),
+        ({"flip": False}, "with flip True instead of False"),
+        (
+            {"data": {"sha256": "x", "train_images": 420, "test_images": 100}},
+            "on other images or labels (400 for training and 100 for testing instead of 420 for training and 100 for",
+        ),
+        ({"data": {**SETTINGS["data"], "sha256": "x"}}, "trained on other images or labels. Choose"),
+    ],
+)
+def test_claim_tells_the_differences_to_another_training_in_words(tmp_path, changes, words):
     folder = tmp_path / "new" / "run"
     for _ in range(2):
-        with run_folder.claim(folder, {"seed": 0, "epochs": 2}):
-            save_epoch(folder)
-    with (
-        pytest.raises(ValueError, match="belongs to another training: epochs was 2, now 3. Choose another --out"),
-        run_folder.claim(folder, {"seed": 0, "epochs": 3}),
-    ):
-        pass
-    assert json.loads((folder / "settings.json").read_text()) == {"seed": 0, "epochs": 2}
+        assert claimed(folder, SETTINGS) == SETTINGS
+    with pytest.raises(ValueError, match=f"belongs to another training: .*{re.escape(words)}"):
+        claimed(folder, SETTINGS | changes)
+    assert json.loads((folder / "settings.json").read_text()) == SETTINGS
+
+
+def test_settings_that_an_earlier_version_did_not_write_are_not_compared(tmp_path):
+    claimed(tmp_path, SETTINGS)
+    assert claimed(tmp_path, SETTINGS | {"resize": "crop"})["resize"] == "crop"
+
+
+def finish(folder, epochs):
+    """What a training leaves behind that is finished."""
+    history = [{"phase": "head"}, *[{"loss": 1.0}] * epochs]
+    (folder / "metrics.json").write_text(json.dumps({"history": history}))
+
+
+def test_more_epochs_continue_a_finished_training(tmp_path, capsys):
+    claimed(tmp_path, SETTINGS)
+    finish(tmp_path, 12)
+    assert claimed(tmp_path, SETTINGS | {"epochs": 20}, extensible=True)["epochs"] == 20
+    assert not (tmp_path / "metrics.json").exists(), "it is not finished any more"
+    assert (tmp_path / "checkpoint.npz").exists()
+    assert "continues after epoch 12" in capsys.readouterr().out
+
+
+def test_more_epochs_do_not_continue_what_early_stopping_ended(tmp_path, capsys):
+    claimed(tmp_path, SETTINGS)
+    finish(tmp_path, 7)
+    assert claimed(tmp_path, SETTINGS | {"epochs": 20}, extensible=True)["epochs"] == 12
+    assert (tmp_path / "metrics.json").exists()
+    assert "with epoch 7, so it does not continue" in capsys.readouterr().out
+
+
+def test_more_epochs_do_not_continue_a_learning_rate_that_fell_to_zero(tmp_path):
+    claimed(tmp_path, SETTINGS)
+    with pytest.raises(ValueError, match=r"falls to zero with epoch 12, so .* epoch 20.*--overwrite"):
+        claimed(tmp_path, SETTINGS | {"epochs": 20})
+
+
+def test_overwrite_deletes_what_a_training_wrote_and_nothing_else(tmp_path):
+    claimed(tmp_path, SETTINGS)
+    finish(tmp_path, 12)
+    (tmp_path / "notes.txt").write_text("mine")
+    with run_folder.claim(tmp_path, SETTINGS | {"seed": 1}, overwrite=True):
+        assert {path.name for path in tmp_path.iterdir()} == {".lock", "settings.json", "notes.txt"}
+
+
+def test_overwrite_leaves_a_folder_of_something_else(tmp_path):
+    (tmp_path / "settings.json").write_text('{"theme": "dark"}')
+    (tmp_path / "model.keras").write_text("mine")
+    with pytest.raises(data.DataError, match="was not written by a training"):
+        claimed(tmp_path, SETTINGS, overwrite=True)
+    assert (tmp_path / "model.keras").exists()
+
+
+@pytest.mark.parametrize("path", ["file", "file/run", "file/deep/run"])
+def test_run_folder_that_is_a_file_or_below_one_is_named(path, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match=rf"but {tmp_path / 'file'} is a file. Received: {tmp_path / path}"):
+        run_folder.check_out(tmp_path / path)
+
+
+def test_run_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    def refuse(dir):
+        raise PermissionError(errno.EACCES, "Permission denied", str(dir))
+
+    run_folder.check_out(tmp_path / "new" / "run")
+    assert list(tmp_path.iterdir()) == [], "nothing is made"
+    monkeypatch.setattr(run_folder.tempfile, "TemporaryFile", refuse)
+    with pytest.raises(ValueError, match=f"no file can be made in {tmp_path}: Permission denied. Choose another --out"):
+        run_folder.check_out(tmp_path / "new" / "run")
 
 
 @pytest.mark.parametrize("saves", [False, True])
@@ -123,31 +252,6 @@ def test_claim_keeps_a_second_process_out_until_the_first_one_ends(tmp_path):
         assert (tmp_path / "settings.json").exists(), "the first one goes on undisturbed"
     with run_folder.claim(tmp_path, {"seed": 0}):
         pass
-
-
-def left_or_right():
-    """A model that says which half of an image is brighter, so the mirror image contradicts every answer."""
-    inputs = keras.Input((4, 4, 1))
-    halves = [keras.ops.mean(half, axis=(1, 2)) for half in (inputs[:, :, :2], inputs[:, :, 2:])]
-    return keras.Model(inputs, keras.layers.Concatenate()(halves))
-
-
-@pytest.mark.parametrize(("count", "reports"), [(100, True), (3, False)])
-def test_report_flips_names_no_flip_where_mirror_images_are_other_classes(count, reports, capsys):
-    labels = np.arange(count) % 2
-    images = np.zeros((count, 4, 4, 1), "uint8")
-    images[labels == 0, :, :2] = 200
-    images[labels == 1, :, 2:] = 200
-    run_folder.report_flips(left_or_right(), (images, labels))
-    message = capsys.readouterr().out
-    assert ("Validation accuracy is 1.000, and 0.500 with the mean" in message) == reports
-    assert ("--no-flip" in message) == reports
-
-
-def test_report_flips_is_silent_where_flips_do_not_hurt(capsys):
-    images = np.zeros((100, 4, 4, 1), "uint8")
-    run_folder.report_flips(left_or_right(), (images, np.zeros(100, int)))
-    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("shape", [(5, 4, 6), (5, 4, 6, 1), (5, 4, 6, 3)])

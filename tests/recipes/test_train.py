@@ -60,6 +60,10 @@ def test_train_writes_all_results(finished):
     assert metrics["seed"] == 0
     assert metrics["device"]
     assert metrics["border_brightness"][1] < 128, "digits are light on dark"
+    labels = data.load("digits").test[1]
+    assert metrics["test_counts"] == np.bincount(labels).tolist()
+    correct = np.multiply(metrics["recall"], metrics["test_counts"]).sum()
+    assert correct / len(labels) == pytest.approx(metrics["accuracy"])
     name, share = metrics["largest_class"]
     assert share == max(np.bincount(data.load("digits").test[1])) / 450
     assert f'always answering "{name}" would reach {share:.3f}' in done.stdout
@@ -120,7 +124,7 @@ def test_finished_run_ends_on_every_worker(tmp_path, monkeypatch, capsys):
 def test_run_folder_of_other_settings_is_refused(finished, capsys):
     assert main([*map(str, train_arguments(finished[0])), "--seed", "1"]) == 1
     message = capsys.readouterr().err
-    assert "belongs to another training: seed was 0, now 1" in message
+    assert "belongs to another training: it was trained with seed 0 instead of 1" in message
     assert "Choose another --out" in message
 
 
@@ -129,6 +133,49 @@ def test_metrics_of_a_finished_run_that_are_damaged_are_named(finished, tmp_path
     (tmp_path / "run" / "metrics.json").write_text("")
     with pytest.raises(data.DataError, match=r"metrics\.json is damaged"):
         recipes.train("digits-mlp", out=tmp_path / "run", epochs=EPOCHS)
+
+
+def test_more_epochs_continue_a_finished_training(finished, tmp_path, no_figures, capsys):
+    """They end like a training that had so many epochs from the start."""
+    first = json.loads((finished[0] / "metrics.json").read_text())
+    for epochs in (1, 3):
+        metrics = recipes.train("digits-mlp", out=tmp_path / "run", epochs=epochs, verbose=0)
+        assert [epoch["loss"] for epoch in metrics["history"]] == [epoch["loss"] for epoch in first["history"][:epochs]]
+        assert metrics["epochs"] == epochs
+    assert "continues after epoch 1." in capsys.readouterr().out
+    with pytest.raises(ValueError, match="trained with epochs 3 instead of 2"):
+        recipes.train("digits-mlp", out=tmp_path / "run", epochs=2)
+
+
+def test_out_that_is_a_file_is_named_before_images_are_read(class_folders, tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "image_folder", None)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="but .*file is a file"):
+        recipes.train("digits-mlp", data_dir=class_folders, out=tmp_path / "file")
+
+
+def test_validation_images_of_the_folder_are_used(class_folders, tmp_path, monkeypatch, no_figures):
+    (class_folders / "test").rename(class_folders / "val")
+    shutil.copytree(class_folders / "val", class_folders / "test")
+    sizes = []
+
+    def train(self, job):
+        sizes.extend((len(job.train_split[1]), len(job.val_split[1])))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(recipes.FromScratch, "train", train)
+    with pytest.raises(KeyboardInterrupt):
+        recipes.train("digits-mlp", data_dir=class_folders, out=tmp_path / "run")
+    assert sizes == [24, 8]
+    assert not (tmp_path / "run" / "settings.json").exists(), "nothing was trained, so the folder is free again"
+    with pytest.raises(ValueError, match="val_split .* only without a folder of validation images"):
+        recipes.train("digits-mlp", data_dir=class_folders, out=tmp_path / "run", val_split=0.2)
+
+
+def test_class_weights_on_several_devices_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(runtime, "strategy", object)
+    with pytest.raises(ValueError, match="class weights .* on one device only"):
+        recipes.train("digits-mlp", out=tmp_path / "run", class_weights=True)
 
 
 def test_seed_out_of_range_does_not_claim_the_folder(tmp_path):
@@ -140,7 +187,8 @@ def test_seed_out_of_range_does_not_claim_the_folder(tmp_path):
 def test_too_few_images_do_not_claim_the_folder(class_folders, tmp_path):
     for file in sorted((class_folders / "train" / "light").iterdir())[1:]:
         file.unlink()
-    with pytest.raises(data.DataError, match="Expected ten or more training images of each of the 2 classes"):
+    message = 'Expected about 10 training images or more of each of the 2 classes.* 1 of "light", 12 of "dark"'
+    with pytest.raises(data.DataError, match=message):
         recipes.train("digits-mlp", data_dir=class_folders, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -253,12 +301,18 @@ def test_full_disk_leaves_last_epoch_saved_and_training_resumes(finished, train_
 
 
 def test_train_on_class_folders(class_folders, tmp_path, no_figures):
-    metrics = recipes.train("digits-mlp", data_dir=class_folders, out=tmp_path / "own", epochs=100, verbose=0)
+    options = {"epochs": 100, "resize": "pad", "class_weights": True, "verbose": 0}
+    metrics = recipes.train("digits-mlp", data_dir=class_folders, out=tmp_path / "own", **options)
     assert metrics["accuracy"] == 1
     assert metrics["data"]["source"] == "class folders"
+    assert (metrics["resize"], metrics["batch_size"], metrics["train_counts"]) == ("pad", 8, [12, 12])
 
 
 def test_train_reports_an_unknown_recipe(tmp_path):
-    with pytest.raises(ValueError, match='Expected a recipe: digits-mlp, .* Received: "resnet5000"'):
+    with pytest.raises(
+        ValueError, match='Expected a recipe: digits-mlp, .* Received: "resnet5000". Did you mean "resnet50"'
+    ):
         recipes.train("resnet5000", out=tmp_path / "run")
+    with pytest.raises(ValueError, match='Received: "yolo".$'):
+        recipes.train("yolo", out=tmp_path / "run")
     assert not (tmp_path / "run").exists()

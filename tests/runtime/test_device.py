@@ -19,12 +19,52 @@ def gpu(monkeypatch):
 
     def install(*capability):
         details = {"compute_capability": capability, "device_name": "Test GPU"}
-        monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: ["gpu:0"])
+        monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind=None: ["gpu:0"])
         monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda device, on: None)
         monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda device: details)
 
     yield install
     runtime.device.use_precision("float32", tensor_float_32=True)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "name", "visible"),
+    [
+        ([], "cpu", []),
+        (["A", "B"], "cpu", []),
+        (["A", "B"], "gpu", ["A", "B"]),
+        (["A", "B"], "gpu:1", ["B"]),
+    ],
+)
+def test_select_device_hides_the_others(gpus, name, visible, monkeypatch):
+    chosen = {}
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
+    monkeypatch.setattr(tf.config, "set_visible_devices", lambda devices, kind: chosen.update({kind: devices}))
+    runtime.select_device(name)
+    assert chosen == {"GPU": visible}
+
+
+@pytest.mark.parametrize(
+    ("gpus", "name", "message"),
+    [
+        ([], "gpu", 'machine: cpu. Received: "gpu". TensorFlow finds no GPU here'),
+        (["A", "B"], "gpu:2", 'machine: cpu, gpu, gpu:0, gpu:1. Received: "gpu:2".$'),
+        (["A"], "tpu", 'machine: cpu, gpu, gpu:0. Received: "tpu".$'),
+    ],
+)
+def test_select_device_names_what_is_there(gpus, name, message, monkeypatch):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
+    with pytest.raises(ValueError, match=f"Expected a device of this {message}"):
+        runtime.select_device(name)
+
+
+def test_device_cannot_be_selected_after_tensorflow_has_begun(monkeypatch):
+    def refuse(devices, kind):
+        raise RuntimeError("Visible devices cannot be modified after being initialized")
+
+    monkeypatch.setattr(tf.config, "set_visible_devices", refuse)
+    with pytest.raises(ValueError, match="only be chosen before TensorFlow computes anything"):
+        runtime.select_device("cpu")
 
 
 def precision():

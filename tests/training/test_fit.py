@@ -164,6 +164,20 @@ def test_fit_refuses_nan_in_inputs_and_validation_data():
         fit_arrays(ONES, np.zeros(4, int), validation_data=validation)
 
 
+def test_class_weight_multiplies_the_loss_and_needs_one_device(tmp_path):
+    ones, labels = np.ones((4, 2), "float32"), np.array([0, 0, 0, 1])
+    losses = []
+    for weights in (None, {0: 1.0, 1: 1.0, 2: 1.0}, {0: 2.0, 1: 2.0, 2: 1.0}):
+        keras.utils.set_random_seed(0)
+        checkpoint = tmp_path / f"run{len(losses)}.npz"
+        losses.append(
+            fit_arrays(ones, labels, steps_per_epoch=1, class_weight=weights, checkpoint=checkpoint)[0]["loss"]
+        )
+    np.testing.assert_allclose(losses, [losses[0], losses[0], 2 * losses[0]], rtol=1e-6)
+    with pytest.raises(ValueError, match="Expected class_weight only without a strategy"):
+        fit_arrays(ones, labels, class_weight={0: 1.0}, strategy=tf.distribute.get_strategy())
+
+
 @pytest.mark.parametrize(("from_logits", "received"), [(True, "probabilities"), (False, "logits")])
 def test_fit_refuses_a_softmax_twice_or_never(from_logits, received):
     layers = [keras.layers.Softmax()] if from_logits else []
