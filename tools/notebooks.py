@@ -121,7 +121,7 @@ CELL_METADATA = ("tags", "alt", "jupyter")
 
 
 def normalize(notebook):
-    """Removes what differs between machines and runs: metadata, memory addresses, empty outputs.
+    """Removes what differs between machines and runs: metadata, memory addresses, empty outputs, widgets.
 
     A cell's id stays the same, so that a change of one cell is a change of one cell in the diff.
 
@@ -214,7 +214,9 @@ def _join_streams(outputs):
 
 
 def _is_empty(output):
-    return output.output_type == "stream" and not output.text.strip()
+    """Whether an output shows nothing in a saved notebook: blank text, or a widget, which needs a running kernel."""
+    is_widget = "application/vnd.jupyter.widget-view+json" in output.get("data", {})
+    return is_widget or (output.output_type == "stream" and not output.text.strip())
 
 
 def main(arguments):

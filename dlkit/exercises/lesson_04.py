@@ -7,19 +7,20 @@ import numpy as np
 from dlkit.exercises.helpers import check_number, check_shape, checker
 
 
-@checker("04.two_momentum_steps")
-def two_momentum_steps(answer):
-    """Checks w after two steps with momentum on f(w) = w^2, from w = 1 and m = 0, rate 0.1, beta 0.9."""
+@checker("04.adam_uncorrected")
+def adam_uncorrected(answer):
+    """Checks the second step of Adam without bias correction at a constant gradient: 0.19 / sqrt(0.001999)."""
     hints = {
-        0.8: "that is one step; take the second from there, with the velocity m = -0.2",
-        0.64: "that is plain gradient descent; the second step also adds 0.9 times the velocity of the first",
-        0.44: "multiply the velocity by 0.9 before you add the new step",
-        0.2224: "that is Nesterov momentum; plain momentum adds m and nothing else",
-        0.42: "compute the second gradient at w = 0.8, where the first step ended: it is 1.6",
-        1.62: "check the signs: m gets *minus* rate times gradient",
+        1.0: "that is Adam's step with the correction; leave out both divisions by 1 - beta^t",
+        3.1623: "that is the first step, 0.1 / sqrt(0.001); take the second from there",
+        6.0083: "update v as well: after two steps it is 0.999 · 0.001 + 0.001 times g²",
+        2.2366: "update m as well: after two steps it is 0.9 · 0.1 + 0.1 times g",
+        4.4721: "the old average is multiplied by beta before the new gradient is added",
+        95.05: "divide by the square root of v, not by v",
+        0.2353: "divide m by the root of v, not the other way round",
     }
-    default_hint = "first step: m = -0.1·2, w = 1 + m; second step: m = 0.9·m - 0.1·2w, w = w + m"
-    return check_number(answer, "after_two_steps", 0.46, hints, default_hint)
+    default_hint = "with gradient g, m is 0.19·g after two steps and v is 0.001999·g²; the step is m / sqrt(v)"
+    return check_number(answer, "second_step", 0.19 / 0.001999**0.5, hints, default_hint, tolerance=0.006)
 
 
 @checker("04.adagrad")
@@ -57,23 +58,29 @@ def adagrad(student):
     return None
 
 
-@checker("04.largest_rates")
-def largest_rates(answer):
-    """Checks {curvature: largest stable rate} for momentum 0.9, which is 2 (1 + beta) / curvature."""
-    if not isinstance(answer, dict):
-        return "give a dictionary from λ to the largest rate that still converges, such as {1.0: 2.5}"
-    measured = {float(curvature): float(rate) for curvature, rate in answer.items()}
-    if len(measured) < 3:
-        return f"measure at least three curvatures; you have {len(measured)}"
-    if outside := [curvature for curvature in measured if not 0.5 <= curvature <= 50]:
-        return f"λ = {outside[0]:g} is not between 0.5 and 50"
-    for curvature, rate in measured.items():
-        if abs(rate * curvature / 2 - 1) < 0.03:
-            return (
-                f"λ = {curvature:g}: {rate:g} is the bound 2/λ of plain gradient descent; momentum allows larger rates"
-            )
-        if rate * curvature < 3.8 * 0.979:
-            return f"λ = {curvature:g}: a rate slightly larger than {rate:g} still converges; try larger rates"
-        if rate * curvature > 3.8 * 1.021:
-            return f"λ = {curvature:g}: momentum does not converge with rate {rate:g}; try smaller rates"
+@checker("04.nesterov_limit")
+def nesterov_limit(student):
+    """Checks a function (curvature c, beta) -> the limit of Nesterov momentum, (2 + 2 beta) / (1 + 2 beta) / c."""
+    for curvature, beta in ((1.0, 0.9), (10.0, 0.9), (0.25, 0.5), (3.0, 0.0), (300.0, 0.7)):
+        rate = student(curvature, beta)
+        if hint := check_shape(rate, (), "return one number, the learning rate"):
+            return hint
+        expected = (2 + 2 * beta) / (1 + 2 * beta) / curvature
+        case = f"curvature {curvature:g}, beta {beta:g}"
+        wrong = [
+            (expected * curvature, "that is the rate times the curvature; return the rate alone"),
+            (2 / curvature, "that is the limit of plain gradient descent"),
+            (
+                (2 + 2 * beta) / curvature,
+                "that is the limit of ordinary momentum; take the gradient at w + beta·m, the point ahead",
+            ),
+        ]
+        if abs(rate / expected - 1) <= 0.02:
+            continue
+        close = [hint for number, hint in wrong if abs(rate / number - 1) <= 0.02]
+        if close:
+            return f"{case}: {close[0]}"
+        if rate < expected:
+            return f"{case}: a rate slightly larger than {rate:.4g} still converges; try larger ones, in finer steps"
+        return f"{case}: with rate {rate:.4g} the distance grows; run more steps, and try smaller rates"
     return None

@@ -37,9 +37,9 @@ def test_optimizers_match_keras_for_fifty_noisy_steps(lesson, name, rate):
 
 def test_loss_and_gradients_match_tensorflow(lesson):
     rng = np.random.default_rng(0)
-    weights = lesson.starting_weights(rng)
-    weights[1] += rng.normal(size=64) * 0.1
-    x, y = rng.random((12, 784)), rng.integers(0, 10, 12)
+    weights = [w.astype("float64") for w in lesson.starting_weights(rng)]
+    weights[1] += rng.normal(size=weights[1].shape) * 0.1
+    x, y = rng.random((12, 196)), rng.integers(0, 10, 12)
 
     def loss(W1, b1, W2, b2):
         logits = tf.nn.relu(x @ W1 + b1) @ W2 + b2
@@ -53,11 +53,34 @@ def test_loss_and_gradients_match_tensorflow(lesson):
 
 
 @pytest.mark.parametrize("curvature", [0.5, 3.0, 40.0])
-def test_descend_with_sgd_is_stable_below_two_over_curvature(lesson, curvature):
-    start, bound = np.array([1.0]), 2 / curvature
+@pytest.mark.parametrize(("name", "limit"), [("sgd", 2), ("momentum", 3.8), ("nesterov", 3.8 / 2.8)])
+def test_descend_is_stable_below_the_limit(lesson, name, limit, curvature):
     for factor, is_stable in ((0.99, True), (1.01, False)):
-        path = lesson.descend(lesson.sgd, factor * bound, np.array([curvature]), start, 300)
+        rate = factor * limit / curvature
+        path = lesson.descend(getattr(lesson, name), rate, lambda w: curvature * w, np.array([1.0]), 1000)
         assert (abs(path[-1, 0]) < 1) == is_stable
+
+
+@pytest.mark.parametrize("degrees", [0, 30, 135])
+def test_make_ravine_turns_and_moves(lesson, degrees):
+    minimum = np.array([20.0, 10.0])
+    gradient, starts = lesson.make_ravine((1.0, 100.0), degrees, minimum)
+    axis = np.array([np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))])
+    np.testing.assert_allclose(gradient(minimum + 2 * axis), 2 * axis, atol=1e-12)
+    across = np.array([-axis[1], axis[0]])
+    np.testing.assert_allclose(gradient(minimum + 2 * across), 200 * across, atol=1e-12)
+    np.testing.assert_allclose(np.linalg.norm(starts - minimum, axis=1), 9)
+
+
+def test_race_counts_steps_until_the_distance_stays_small(lesson):
+    minimum = np.array([20.0, 10.0])
+    ravine = lesson.make_ravine((1.0, 1.0), 30, minimum)  # each step of SGD multiplies the distance by 1 - rate
+    rates = np.array([0.01, 0.5, 1.9])
+    rate, steps = lesson.race(lesson.sgd, ravine, minimum, 50, rates)
+    assert rate == 0.5
+    np.testing.assert_array_equal(steps, 5)  # 9 / 2^5 is below 0.5, 9 / 2^4 is not
+    rate, steps = lesson.race(lesson.sgd, ravine, minimum, 50, rates[[0]])
+    np.testing.assert_array_equal(steps, 51)  # not arrived
 
 
 @pytest.mark.parametrize(("factor", "patience"), [(0.5, 2), (0.1, 1), (0.3, 3)])
@@ -90,10 +113,21 @@ def adagrad(start=0.1, stores=True, sign=-1, factor=1.0, epsilon=1e-7):
     return answer
 
 
+def nesterov_limit(factor=1.0, lookahead=2.0, curvature_power=1):
+    def answer(curvature, beta):
+        return factor * (2 + 2 * beta) / (1 + lookahead * beta) / curvature**curvature_power
+
+    return answer
+
+
 ALTERNATIVES = {
     "04.adagrad": [adagrad(), lambda *args: np.float32(adagrad()(*args))],
-    "04.largest_rates": [{1: 3.75, 2: 1.9, 10: np.float64(0.381), 50: 0.0755}],
-    "04.two_momentum_steps": [np.float32(0.46)],
+    "04.adam_uncorrected": [4.25, np.float32(4.2496)],
+    "04.nesterov_limit": [
+        nesterov_limit(),
+        nesterov_limit(0.985),
+        lambda *args: np.float32(nesterov_limit(1.01)(*args)),
+    ],
 }
 
 MISTAKES = {
@@ -107,22 +141,24 @@ MISTAKES = {
         (adagrad(epsilon=-1e-7), "under the root"),
         (lambda w, g, state, t, rate: w.sum(), "new w, of shape"),
     ],
-    "04.largest_rates": [
-        ([1, 2], "a dictionary"),
-        ({1.0: 3.8}, "at least three"),
-        ({1.0: 3.8, 2.0: 1.9, 100.0: 0.038}, "between 0.5 and 50"),
-        ({1.0: 2.0, 2.0: 1.0, 4.0: 0.5}, "allows larger rates"),
-        ({1.0: 3.0, 2.0: 1.9, 4.0: 0.95}, "try larger"),
-        ({1.0: 3.8, 2.0: 1.9, 4.0: 1.1}, "does not converge"),
+    "04.adam_uncorrected": [
+        (1, "with the correction"),
+        (10**0.5, "first step"),
+        (0.19 / 0.001**0.5, "update v"),
+        (0.1 / 0.001999**0.5, "update m"),
+        (20**0.5, "multiplied by beta"),
+        (0.19 / 0.001999, "square root"),
+        (0.001999**0.5 / 0.19, "other way round"),
+        (7.0, "0.19"),
     ],
-    "04.two_momentum_steps": [
-        (0.8, "that is one step"),
-        (0.64, "plain gradient descent"),
-        (0.44, "multiply the velocity by 0.9"),
-        (0.2224, "Nesterov"),
-        (0.42, "second gradient at w = 0.8"),
-        (1.62, "signs"),
-        (0.5, "first step: m"),
+    "04.nesterov_limit": [
+        (nesterov_limit(lookahead=0.0), "ordinary momentum"),
+        (lambda curvature, beta: 2 / curvature, "plain gradient descent"),
+        (nesterov_limit(curvature_power=0), "return the rate alone|try smaller"),
+        (lambda curvature, beta: (2 + 2 * beta) / (1 + 2 * beta), "return the rate alone"),
+        (nesterov_limit(0.9), "still converges"),
+        (nesterov_limit(1.1), "try smaller"),
+        (lambda curvature, beta: np.array([1.0, 2.0]), "one number"),
     ],
 }
 

@@ -25,6 +25,13 @@ def test_normalize_removes_overwritten_lines():
     assert outputs[0].text == "before\nlesson tier\nafter\n"
 
 
+def test_normalize_removes_widgets_and_keeps_their_static_picture():
+    widget = nbformat.v4.new_output("display_data", {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}})
+    picture = nbformat.v4.new_output("display_data", {"text/plain": "a picture"})
+    cell = nbformat.v4.new_code_cell("1", outputs=[widget, picture])
+    assert normalize(nbformat.v4.new_notebook(cells=[cell])).cells[0].outputs == [picture]
+
+
 def test_normalize_gives_equal_cells_different_ids():
     cells = [nbformat.from_dict({"cell_type": "markdown", "metadata": {}, "source": "same"}) for _ in range(3)]
     ids = [cell.id for cell in normalize(nbformat.from_dict({"cells": cells})).cells]
