@@ -16,7 +16,7 @@ NBVAL = -m pytest -c tests/nbval.ini --rootdir=. --durations=5
 CHOICE ?= tested
 CHOSEN = $$($(BIN)/python -m tools.choose $(CHOICE))
 
-.PHONY: lab help test test-all test-oldest notebook-test timing-test claims-margin mutate check fix bench experiments notebooks clean
+.PHONY: lab site help test test-all test-oldest notebook-test timing-test claims-margin mutate check fix bench experiments notebooks clean
 
 # What `make` alone does.
 .DEFAULT_GOAL := lab
@@ -24,6 +24,11 @@ CHOSEN = $$($(BIN)/python -m tools.choose $(CHOICE))
 ##@ Learn
 lab: .venv/ready  ## set up the environment, once, and open your copy of the lessons in JupyterLab
 	$(BIN)/dlkit lab $(if $(LAB_OPTIONS),-- $(LAB_OPTIONS))
+
+site: .venv/site  ## the lessons as web pages: build/site/index.html
+	$(BIN)/python site/sources.py
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -d build/site-doctrees -c site build/site-source build/site
+	@echo "Open build/site/index.html in a browser; it needs no network."
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^##@ / { print (n++ ? "\n" : "") substr($$0, 5) } \
@@ -88,3 +93,8 @@ clean:  ## delete the environment, caches and the folder runs with its trainings
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --constraint constraints.txt --requirement requirements.txt --editable .
 	@touch .venv/ready
+
+.venv/site: .venv/ready
+	@echo "Installing Sphinx for the site, once."
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[site]"
+	@touch .venv/site

@@ -1,4 +1,4 @@
-"""The student's own copy of the lessons, opened in JupyterLab: `dlkit lab`.
+"""The student's own copy of the lessons, opened in JupyterLab: `dlkit lab`, and what is solved in it.
 
 The lessons in `notebooks/` hold the outputs of a run, so the answer to a question would stand directly below it, and
 a student who works in them changes files that the next update needs to change too. Students therefore work in a copy
@@ -9,6 +9,7 @@ a student's work and is never overwritten.
 import hashlib
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def prepare(folder=None):
         raise ValueError(
             f"Expected notebooks/{FIRST_LESSON} in {project}. Run `dlkit lab` in the folder of the curriculum."
         )
-    folder = Path(folder or project / "my-notebooks").expanduser().resolve()
+    folder = _copy_folder(folder)
     for line in update_copy(project, folder):
         print(line, flush=True)
     state = folder / _STATE
@@ -70,6 +71,42 @@ def prepare(folder=None):
     # JupyterLab's terminal finds `dlkit` and `python` of this environment.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     return options
+
+
+def progress(folder=None):
+    """Lists the exercises that are solved in the copy, lesson by lesson.
+
+    An exercise is solved when its cell, as it was last saved, shows ✓. A lesson under another name counts too, so what
+    a student has solved stays solved after a new version of the lesson.
+
+    Returns lines. Raises a ValueError if there is no copy.
+    """
+    folder = _copy_folder(folder)
+    if not (folder / "lessons").is_dir():
+        raise ValueError(f"Expected your copy of the lessons in {folder}. Run `dlkit lab` once, which makes it.")
+    solved, unreadable = {}, []
+    for path in sorted((folder / "lessons").glob("*.ipynb")):
+        try:
+            for name, is_solved in _saved_exercises(json.loads(path.read_text(encoding="utf-8"))):
+                solved[name] = solved.get(name, False) or is_solved
+        except (ValueError, KeyError, TypeError):
+            unreadable.append(f"✗ lessons/{path.name} in your copy is not a readable notebook.")
+    lines = [f"{folder.name}: {sum(solved.values())} of {len(solved)} exercises are solved, as you last saved them."]
+    for lesson in sorted({name[:2] for name in solved}):
+        names = [name for name in solved if name.startswith(lesson)]
+        signs = "".join("✓" if solved[name] else "–" for name in names)
+        still = ", ".join(name for name in names if not solved[name])
+        lines.append(f"  {lesson} {signs}{f'  still to do: {still}' if still and '✓' in signs else ''}")
+    return lines + unreadable
+
+
+def _saved_exercises(notebook):
+    """Pairs (name, whether it is solved) of the exercises in a notebook, from the outputs that it was saved with."""
+    for cell in notebook["cells"]:
+        if "exercise" in cell["metadata"].get("tags", []):
+            shown = json.dumps(cell["outputs"], ensure_ascii=False)
+            for name in re.findall(r'check\(\s*"(\d\d\.\w+)"', "".join(cell["source"])):
+                yield name, f"{name}: ✓" in shown
 
 
 def update_copy(project, folder):
@@ -109,6 +146,10 @@ def update_copy(project, folder):
     if new and len(new) < len(files):
         lines.append(f"  New: {', '.join(new)}.")
     return lines + kept
+
+
+def _copy_folder(folder):
+    return Path(folder or (project_folder() or Path.cwd()) / "my-notebooks").expanduser().resolve()
 
 
 def _files_to_copy(project):

@@ -11,7 +11,7 @@ import nbformat
 import pytest
 
 from dlkit.cli import main
-from dlkit.lab import FIRST_LESSON, update_copy
+from dlkit.lab import FIRST_LESSON, progress, update_copy
 from tests.faults import mounted
 from tools.notebooks import LESSONS, ROOT, SOLUTIONS, code_cells, read
 
@@ -228,7 +228,7 @@ def test_folder_on_a_read_only_disk_is_reported(tmp_path):
         [*mounted(tmp_path / "ro", "ro"), *command], capture_output=True, text=True, cwd=ROOT, check=False
     )
     assert done.returncode == 1
-    assert re.search(r"✗ .*Read-only file system: .*mine", done.stderr)
+    assert re.search(r"✗ .*mine: Read-only file system", done.stderr)
 
 
 def test_lab_outside_the_curriculum_says_where_to_run_it(tmp_path, monkeypatch, capsys):
@@ -236,3 +236,60 @@ def test_lab_outside_the_curriculum_says_where_to_run_it(tmp_path, monkeypatch, 
     monkeypatch.chdir(tmp_path)
     assert main(["lab"]) == 1
     assert "Run `dlkit lab` in the folder of the curriculum." in capsys.readouterr().err
+
+
+# --- progress
+
+
+def solve(path, verdicts):
+    """Writes a lesson with exercises and the verdicts that it was saved with, such as {"00.sum": "✓ right"}."""
+    cells = []
+    for name, verdict in verdicts.items():
+        cell = nbformat.v4.new_code_cell(f'check("{name}", answer)', metadata={"tags": ["exercise"]})
+        if verdict:
+            plain = {"text/plain": f"{name}: {verdict}", "text/html": "<div>…</div>"}
+            cell.outputs = [nbformat.v4.new_output("display_data", plain)]
+        cells.append(cell)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+
+
+def test_progress_lists_solved_exercises(tmp_path):
+    solve(tmp_path / L0, {"00.sum": "✓ right", "00.mean": "✗ the mean of what?", "00.other": ""})
+    solve(tmp_path / L1, {"01.relu": "not attempted yet"})
+    assert progress(tmp_path) == [
+        f"{tmp_path.name}: 1 of 4 exercises are solved, as you last saved them.",
+        "  00 ✓––  still to do: 00.mean, 00.other",
+        "  01 –",
+    ]
+
+
+def test_progress_counts_a_renamed_lesson_once(tmp_path):
+    solve(tmp_path / L0, {"00.sum": "not attempted yet"})
+    solve(tmp_path / "lessons/my 00.ipynb", {"00.sum": "✓ right"})
+    assert progress(tmp_path)[1:] == ["  00 ✓"]
+
+
+def test_progress_names_broken_notebooks(tmp_path):
+    solve(tmp_path / L0, {"00.sum": "✓ right"})
+    (tmp_path / L1).write_text('{"cells": [half a')
+    assert progress(tmp_path)[1:] == ["  00 ✓", f"✗ {L1} in your copy is not a readable notebook."]
+
+
+def test_progress_of_the_real_lessons_starts_at_zero(tmp_path):
+    update_copy(ROOT, tmp_path / "mine")
+    first, *lessons = progress(tmp_path / "mine")
+    assert first == f"mine: 0 of {3 * len(LESSONS)} exercises are solved, as you last saved them."
+    assert lessons == [f"  {path.name[:2]} –––" for path in LESSONS]
+
+
+def test_progress_without_a_copy_says_what_to_do(tmp_path, capsys):
+    assert main(["lab", "--progress", "--folder", str(tmp_path)]) == 1
+    assert "Run `dlkit lab` once" in capsys.readouterr().err
+
+
+def test_lab_progress_opens_nothing(tmp_path, capsys):
+    solve(tmp_path / L0, {"00.sum": "✓ right"})
+    assert main(["lab", "--progress", "--folder", str(tmp_path)]) == 0
+    assert "1 of 1 exercises are solved" in capsys.readouterr().out
+    assert not (tmp_path / ".lab").exists()
