@@ -20,7 +20,7 @@ from dlkit.runtime import keras_json, network, shell
 SIGNS = {"ok": "✓", "note": "–", "problem": "✗"}
 OLDEST, NEWEST = (3, 11, 5), (3, 13)  # Python, as in pyproject.toml
 NEEDED = ("numpy", "pillow", "tqdm", "scipy", "scikit-learn", "psutil", "tensorflow", "keras")  # by the rows below them
-FOR_LESSONS = ("keras-hub", "keras-tuner", "tokenizers", "tensorboard", "jupyterlab")
+FOR_LESSONS = ("keras-hub", "keras-tuner", "tokenizers", "tensorboard", "jupyterlab", "ipywidgets")
 PACKAGES = (*NEEDED, "matplotlib", *FOR_LESSONS)
 MODULES = {"pillow": "PIL", "scikit-learn": "sklearn"}  # that are imported under another name
 BACKBONES = ("mobilenet", "resnet50")

@@ -28,5 +28,5 @@ def test_fallback_chooses_lessons_whose_data_have_a_fallback():
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_lessons_that_measure_times_have_timing_claims(path):
     source = "\n".join(cell.source for cell in code_cells(read(path)))
-    clock = re.search(r'perf_counter|"latency"', source)
+    clock = re.search(r'perf_counter|process_time|"latency"', source)
     assert bool(clock) == choose.measures_times(path), "mark such claims with timing=True"
