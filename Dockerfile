@@ -1,10 +1,10 @@
 # The lessons in JupyterLab, on the processor.
 #   docker build --tag curriculum .
-#   docker run --rm --publish 127.0.0.1:8888:8888 --volume curriculum-work:/work/my-notebooks curriculum
+#   docker run --rm --publish 127.0.0.1:8888:8888 --volume curriculum-work:/course/my-notebooks curriculum
 FROM python:3.12-slim
 
-RUN useradd --create-home --uid 1000 student && mkdir -p /work/my-notebooks /work/data && chown -R 1000 /work
-WORKDIR /work
+RUN useradd --create-home --uid 1000 student && mkdir -p /course/my-notebooks /course/data && chown -R 1000 /course
+WORKDIR /course
 
 # The packages come first, so that a change of a lesson does not install them again.
 COPY --chown=1000 pyproject.toml constraints.txt README.md LICENSE ./

@@ -18,6 +18,7 @@ from ipykernel.kernelspec import get_kernel_dict
 
 from dlkit.runtime.shell import project_folder
 
+CHECK = re.compile(r'check\(\s*"(\d\d\.\w+)"')  # the name of an exercise, in the cell that checks it
 FIRST_LESSON = "00_start_here.ipynb"
 _STATE = ".lab"  # folder in the copy: what was copied, and JupyterLab's settings and tabs
 _PARTS = (  # files of the project, their folder in the copy, and how their links change there
@@ -105,7 +106,7 @@ def _saved_exercises(notebook):
     for cell in notebook["cells"]:
         if "exercise" in cell["metadata"].get("tags", []):
             shown = json.dumps(cell["outputs"], ensure_ascii=False)
-            for name in re.findall(r'check\(\s*"(\d\d\.\w+)"', "".join(cell["source"])):
+            for name in CHECK.findall("".join(cell["source"])):
                 yield name, f"{name}: ✓" in shown
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # for `python site/sources.py`
 
+from dlkit.lab import CHECK  # noqa: E402
 from tools.notebooks import code_cells, read  # noqa: E402
 
 BRANCH = "main"
 SITE_BRANCH = "gh-pages"  # the workflow puts the site there, with the notebooks for Colab
-CHECK = re.compile(r'check\(\s*"(\d\d\.\w+)"')
 COLAB_CELL = """\
 # Run this cell first: it installs the course on Colab's computer, which takes some minutes.
 # Then choose Runtime > Restart session, and continue with the next cell.

@@ -20,9 +20,9 @@ def image_folder(path, *, image_size=None, resize="crop", test_split=0.2, seed=0
     of which a part is set aside for testing; a table with the columns file, label and, if wanted, split; and a folder
     that holds nothing but one of these. What is not obvious is printed.
 
-    Grayscale, transparent, palette, 16-bit, CMYK and rotated images all become upright 8-bit RGB. Subfolders of a class
-    are read too, links are followed, and files without a known suffix are read if they hold an image. Images of a split
-    that are copies of images in another one, or look the same, are counted in a line of output.
+    Grayscale, transparent, palette, 16-bit, CMYK and rotated images all become 8-bit RGB, the right way up. Subfolders
+    of a class are read too, links are followed, and files without a known suffix are read if they hold an image. Images
+    of a split that are copies of images in another one, or look the same, are counted in a line of output.
 
     Args:
         path: String or path of the folder.
@@ -41,9 +41,9 @@ def image_folder(path, *, image_size=None, resize="crop", test_split=0.2, seed=0
         or `LazyImages` where they do not stay in memory. Its description counts the files that were left out.
 
     Raises:
-        DataError: If there is no such layout, there are not the same two or more classes in all splits, a class has no
-            readable image or a name that is no text, files cannot be decoded as images (all of them are named), 16-bit
-            images would become almost black, or the images differ in size.
+        DataError: If the layout is not one of these, the splits do not have the same two or more classes, a class
+            has no readable image or a name that is not valid text, files cannot be decoded as images (all of them are
+            named), 16-bit images would become almost black, or the images differ in size.
         ValueError: If `image_size`, `resize`, `test_split` or `on_error` has another value.
     """
     layout = scan(path)

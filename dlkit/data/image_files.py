@@ -87,7 +87,7 @@ def read_images(files, *, image_size=None, resize="crop", on_error="raise", in_m
     """Decodes images to RGB, in as many threads as there are processors, and shows the progress if it takes long.
 
     Grayscale, palette, alpha (on white), 16-bit and CMYK images become 8-bit RGB, images that the camera marked as
-    rotated become upright, and of an animation the first frame is read.
+    rotated are turned the right way up, and of an animation the first frame is read.
 
     Args:
         files: List of paths.
@@ -193,11 +193,11 @@ def _decode(file, image_size, resize):
 
 
 def _describe_content(file):
-    """What a file is that is no image, or None where that is not obvious."""
+    """What a file is if it is not an image, or None where that is not obvious."""
     if not file.exists():
         return "its link leads nowhere" if file.is_symlink() else "it does not exist"
     if not file.is_file():
-        return "it is a folder" if file.is_dir() else "it is no regular file"
+        return "it is a folder" if file.is_dir() else "it is not a regular file"
     try:
         with open(file, "rb") as opened:
             start = opened.read(1000)

@@ -40,8 +40,8 @@ class Layout:
 def scan(path):
     """Finds the splits and classes in a folder, as `image_folder` describes them, and returns a `Layout`.
 
-    It decodes no image, and there is no test split if the folder has neither that nor a validation split. Raises a
-    DataError if there is no such folder, a name is no text, or the splits or the labels cannot be made out.
+    Images are not decoded. The layout lacks a test split if the folder has neither that nor a validation split. Raises
+    a DataError if the folder does not exist, a name is not valid text, or the splits or labels cannot be made out.
     """
     path = Path(path)
     if not path.is_dir():
@@ -167,7 +167,7 @@ def _walk(folder, hidden=False, above=()):
         elif is_hidden:
             yield Path(entry.path), "hidden"
         elif not entry.is_file() and os.path.exists(entry.path):
-            yield Path(entry.path), "no regular files"  # reading from a pipe would wait forever
+            yield Path(entry.path), "special files"  # reading from a pipe would wait forever
         else:
             yield Path(entry.path), find_reason(Path(entry.path))
     if not entries and not hidden:
@@ -184,7 +184,7 @@ def find_reason(file):
     try:
         with Image.open(file, formats=_formats()):
             return None
-    except Exception:  # whatever Pillow raises, it is no image that it could decode
+    except Exception:  # whatever Pillow raises, it could not decode this as an image
         return suffix or "without a suffix"
 
 

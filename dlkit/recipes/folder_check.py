@@ -36,12 +36,14 @@ def check_folder(path, *, sheet="contact-sheet.png"):
                 "The images do not fit into memory. Copies of files were looked for, but not images that look the same."
             )
         _draw_sheet(dataset, sheet)
+        splits = [dataset.train, dataset.test, dataset.validation]
+        has_unreadable = sum(len(labels) for _, labels in filter(None, splits)) < len(layout.files())
         run_folder.split_validation(dataset, 0.1, 0)
     except DataError as error:
         print(f"✗ A training would not work: {error}")
         return False
     command = runtime.dlkit_command("train", "mobilenet", "--data", str(path), "--out", "RUN")
-    if "skipped" in dataset.description:
+    if has_unreadable:
         print(
             f"✗ A training would stop at the unreadable files. Remove them, or leave them out: {command} --skip-broken"
         )

@@ -132,7 +132,7 @@ def test_scan_does_not_wait_for_a_pipe(tmp_path):
     os.mkfifo(tmp_path / "cat" / "pipe")
     layout = scan(tmp_path)
     assert count(layout) == {"train": PETS}
-    assert len(layout.left_out["no regular files"]) == 2
+    assert len(layout.left_out["special files"]) == 2
 
 
 # --- which files are images

@@ -48,6 +48,14 @@ def test_check_folder_says_what_is_there(photos, capsys):
     assert found[-1].endswith("train mobilenet --data photos --out RUN")
 
 
+def test_check_folder_counts_unreadable_files_and_reads_nothing_into_names(photos, capsys):
+    (photos / "all" / "cat" / "notes.skipped").write_text("no image was skipped here")
+    assert check_folder("photos")
+    (photos / "all" / "cat" / "broken.jpg").write_text("no image")
+    assert not check_folder("photos")
+    assert lines(capsys)[-1].endswith("--skip-broken")
+
+
 def test_check_folder_draws_some_images_of_each_class(photos, recwarn):
     check_folder(photos)
     with Image.open("contact-sheet.png") as sheet:
