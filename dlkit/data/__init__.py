@@ -2,7 +2,7 @@
 
 from dlkit.data.augmentation import random_crop_and_flip, random_cutout
 from dlkit.data.dataset import DataError, Dataset
-from dlkit.data.folders import image_folder, image_sizes
+from dlkit.data.folders import image_folder
 from dlkit.data.glossary import glossary
 from dlkit.data.loading import load, locate
 from dlkit.data.pipeline import pipeline

@@ -1,7 +1,8 @@
-"""Images that are in two splits: copies of a file, and images that look the same."""
+"""Images that are in two splits or classes: copies of a file, and images that look the same."""
 
 import hashlib
 import os
+from collections import Counter
 from itertools import combinations
 
 import numpy as np
@@ -15,18 +16,22 @@ SAME_LOOK = 0.07  # copies in another size or JPEG quality differ by less, the m
 MAX_PAIRS = 20_000_000  # that a training compares, which takes a few seconds; `dlkit data check` compares all
 
 
-def report_duplicates(files, images, folder, *, max_pairs=MAX_PAIRS):
+def report_duplicates(files, classes, images, folder, *, max_pairs=MAX_PAIRS):
     """Prints how many images of a split are copies of images in another one, or look the same, with three examples.
 
-    `files` and `images` have the paths and the uint8 images of "train" and the other splits. The looks of `LazyImages`,
+    Copies of one file in two classes are printed too, since one of their labels is wrong. `files`, `classes` and
+    `images` have the paths, class names and uint8 images of "train" and the other splits. The looks of `LazyImages`,
     and of more than `max_pairs` pairs of a training and a test image, are not compared. Returns the number of test
     images whose files are copies of training images.
     """
     compare = not isinstance(images["train"], LazyImages) and len(files["train"]) * len(files["test"]) <= max_pairs
     looks = {split: _compute_looks(images[split]) for split in files} if compare else {}
-    copies = {}
+    digests, copies = _digest(files), {}
+    _report_contradictions(files, classes, digests, folder)
     for first, later in combinations(files, 2):
-        same = copies[first, later] = _find_copies(files[first], files[later])
+        known = {digest: k for k, digest in enumerate(digests[first]) if digest}
+        same = {k: known[digest] for k, digest in enumerate(digests[later]) if digest in known}
+        copies[first, later] = same
         similar = _find_similar(looks[first], looks[later]) if compare else {}
         alike = {k: found for k, found in similar.items() if k not in same}
         for pairs, relation in ((same, "are copies of"), (alike, "look the same as")):
@@ -38,18 +43,45 @@ def report_duplicates(files, images, folder, *, max_pairs=MAX_PAIRS):
                 )
             for k, found in list(pairs.items())[:3]:
                 paths = files[later][k], files[first][found]
-                print("  " + " and ".join(printable(os.path.relpath(path, folder)) for path in paths))
+                print("  " + _name_pair(paths, folder))
     return len(copies["train", "test"])
 
 
-def _find_copies(first, later):
-    """For the files of a split that have the same content as one of an earlier split, {position: position there}."""
-    sizes = {file.stat().st_size for file in later}  # only files of equal size can be equal
-    same_size = [k for k, file in enumerate(first) if file.stat().st_size in sizes]
-    progress = {"desc": "comparing files", "delay": 1, "disable": None}
-    known = {hashlib.sha256(first[k].read_bytes()).digest(): k for k in tqdm(same_size, **progress)}
-    digests = (hashlib.sha256(file.read_bytes()).digest() for file in tqdm(later if known else [], **progress))
-    return {k: known[digest] for k, digest in enumerate(digests) if digest in known}
+def _digest(files):
+    """A checksum of the content of each file, {split: list}; None if no other file has the same size."""
+    sizes = {file: file.stat().st_size for split in files.values() for file in split}
+    counts = Counter(sizes.values())
+    progress = tqdm(
+        desc="comparing files", total=sum(counts[size] > 1 for size in sizes.values()), delay=1, disable=None
+    )
+
+    def digest(file):
+        progress.update()
+        return hashlib.sha256(file.read_bytes()).digest()
+
+    with progress:
+        return {
+            split: [digest(file) if counts[sizes[file]] > 1 else None for file in found]
+            for split, found in files.items()
+        }
+
+
+def _report_contradictions(files, classes, digests, folder):
+    """Prints how many files are copies of files with another label, with three examples."""
+    known, pairs = {}, []
+    for split in files:
+        for file, name, digest in zip(files[split], classes[split], digests[split], strict=True):
+            first, label = known.setdefault(digest, (file, name))
+            if digest and label != name:
+                pairs.append((file, first))
+    if pairs:
+        print(f"{len(pairs)} images are copies of an image of another class. Keep the one that is right. For example:")
+    for pair in pairs[:3]:
+        print("  " + _name_pair(pair, folder))
+
+
+def _name_pair(paths, folder):
+    return " and ".join(printable(os.path.relpath(path, folder)) for path in paths)
 
 
 def _compute_looks(images):

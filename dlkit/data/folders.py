@@ -46,32 +46,20 @@ def image_folder(path, *, image_size=None, resize="crop", test_split=0.2, seed=0
             named), 16-bit images would become almost black, or the images differ in size.
         ValueError: If `image_size`, `resize`, `test_split` or `on_error` has another value.
     """
-    layout = scan(path)
-    print(*layout.notes, sep="\n", end="\n" * bool(layout.notes))
-    complete(layout, test_split, seed)
+    layout = find(path, test_split, seed)
     return read(layout, image_size=image_size, resize=resize, on_error=on_error, in_memory=in_memory)
 
 
-def image_sizes(path):
-    """The sizes of the images in a folder, read from some 200 of the files without decoding them.
-
-    Args:
-        path: String or path of the folder, as for `image_folder`.
-
-    Returns:
-        Set of (height, width), as stored in the files: before the rotation that a camera noted is applied.
-
-    Raises:
-        DataError: If there are no images of two or more classes.
-    """
+def find(path, test_split=0.2, seed=0):
+    """The complete `Layout` of a folder, for `read`; its notes are printed. The arguments are as for `image_folder`."""
     layout = scan(path)
-    check_classes(layout)
-    files = layout.files()
-    return set(stored_sizes(files[:: max(len(files) // 200, 1)]))
+    print(*layout.notes, sep="\n", end="\n" * bool(layout.notes))
+    complete(layout, test_split, seed)
+    return layout
 
 
 def stored_sizes(files):
-    """List of the (height, width) of image files, as far as they are readable."""
+    """List of the (height, width) of image files, as far as they are readable, before a rotation that they note."""
     sizes = []
     for file in tqdm(files, "sizes", delay=1, disable=None):
         with contextlib.suppress(Exception), Image.open(file) as image:
@@ -165,7 +153,8 @@ def read(layout, *, image_size=None, resize="crop", on_error="raise", in_memory=
         kept[split] = [files[k] for k in indices[start:stop]]
         _check_counts(layout, split, names, np.bincount(found[split][1], minlength=len(names)))
     max_pairs = 0 if resize == "pad" else max_pairs  # black bars look the same
-    copies = report_duplicates(kept, pixels, layout.path, max_pairs=max_pairs)
+    classes = {split: [names[label] for label in answers] for split, (_, answers) in found.items()}
+    copies = report_duplicates(kept, classes, pixels, layout.path, max_pairs=max_pairs)
     source = "labels.csv" if layout.table else "class folders"
     description = _describe(len(files) - len(indices), layout.left_out)
     splits = found["train"], found["test"]

@@ -4,33 +4,34 @@ from __future__ import annotations
 
 import numpy as np
 
-from dlkit.exercises.helpers import check_number, check_shape, checker
+from dlkit.exercises.helpers import check_number, check_returned, check_shape, checker
 
 
-@checker("03.one_step_on_paper")
-def one_step_on_paper(answer):
-    """Checks the weight after one step: x = 2, w = 0.5, b = 0, y = 3, loss (w x + b - y)^2, learning rate 0.1."""
+@checker("03.shared_weight")
+def shared_weight(answer):
+    """Checks the derivative of (w (w x + 1) - y)^2 with respect to w, for x = 3, w = 2 and y = 12."""
     hints = {
-        0.5 - 0.8: "the sign is wrong: the gradient is negative, and the step goes against it",
-        0.5 + 0.4: "a factor of 2 is missing: the square has a factor 2 in its derivative, and the input is x = 2",
-        0.5 + 8.0: "you subtracted the gradient itself; multiply it by the learning rate",
-        0.5 + 0.2: "the gradient contains two factors of 2: one from the square and the input x = 2",
-        -8.0: "that is the gradient; now take the step",
+        28.0: "that is the path through ŷ = w·h alone; w also changes h. Add both paths",
+        24.0: "that is the path through h = w·x + 1 alone; w is also a factor of ŷ = w·h. Add both paths",
+        26.0: "a factor of 2 is missing: the derivative of the square is 2(ŷ − y)",
+        13.0: "that is the derivative of ŷ; multiply it by that of the loss, 2(ŷ − y)",
+        672.0: "you multiplied the two paths; multiply along a path, and add over all paths",
+        -52.0: "the sign is wrong: ŷ is larger than y, so a larger w raises the loss",
     }
-    default_hint = "forward: ŷ = w·x + b; backward: dL/dŷ = 2(ŷ − y), dL/dw = dL/dŷ·x; step: w − rate·dL/dw"
-    return check_number(answer, "new_weight", 1.3, hints, default_hint)
+    default_hint = "forward: h = 7, ŷ = 14; backward: dL/dŷ, then one path from ŷ straight to w and one through h"
+    return check_number(answer, "derivative", 52.0, hints, default_hint)
 
 
 @checker("03.tanh_layer_gradient")
 def tanh_layer_gradient(student):
-    """Checks the gradients of a layer a = tanh(x W + b), given dL/da."""
+    """Checks the gradients of a layer H = tanh(X W + b), given dL/dH."""
     rng = np.random.default_rng(3)
-    x, W, b, da = rng.normal(size=(4, 3)), rng.normal(size=(3, 2)), rng.normal(size=2), rng.normal(size=(4, 2))
-    returned = student(x.copy(), W.copy(), b.copy(), da.copy())
+    x, W, b, dh = rng.normal(size=(4, 3)), rng.normal(size=(3, 2)), rng.normal(size=2), rng.normal(size=(4, 2))
+    returned = student(x.copy(), W.copy(), b.copy(), dh.copy())
     if not isinstance(returned, (tuple, list)) or len(returned) != 3:
         return "return three arrays: dW, db, dx"
     found = [np.asarray(array, dtype=float) for array in returned]
-    dz = da * (1 - np.tanh(x @ W + b) ** 2)
+    dz = dh * (1 - np.tanh(x @ W + b) ** 2)
     expected = {"dW": x.T @ dz, "db": dz.sum(axis=0), "dx": dz @ W.T}
     for (name, value), got in zip(expected.items(), found, strict=True):
         if name == "db" and got.shape == (4, 2):
@@ -43,11 +44,11 @@ def tanh_layer_gradient(student):
             return "db is a mean over the batch; it has to be the sum"
     if all(np.allclose(got, -value) for got, value in zip(found, expected.values(), strict=True)):
         return "the sign is flipped; the gradient points uphill, and the minus belongs in the update"
-    if np.allclose(found[0], x.T @ da):
+    if np.allclose(found[0], x.T @ dh):
         return "the derivative of tanh is missing: 1 − tanh(z)²"
-    wrong_point = da * (1 - np.tanh(np.tanh(x @ W + b)) ** 2)
+    wrong_point = dh * (1 - np.tanh(np.tanh(x @ W + b)) ** 2)
     if np.allclose(found[0], x.T @ wrong_point):
-        return "tanh is applied twice: with a = tanh(z), the derivative is 1 − a², not 1 − tanh(a)²"
+        return "tanh is applied twice: with h = tanh(z), the derivative is 1 − h², not 1 − tanh(h)²"
     for (name, value), got in zip(expected.items(), found, strict=True):
         if not np.allclose(got.reshape(value.shape), value):
             return (
@@ -56,15 +57,39 @@ def tanh_layer_gradient(student):
     return None
 
 
-@checker("03.flipped_sign")
-def flipped_sign(answer):
-    """Checks the word for what the loss does when the update adds the gradient."""
-    words = ("falls", "stays", "rises", "oscillates")
-    if not isinstance(answer, str) or answer.strip().lower() not in words:
-        return f'choose one of {", ".join(words)}, as a string: prediction = "stays"'
-    hints = {
-        "falls": "adding the gradient goes uphill; run the cell and look",
-        "stays": "the weights do change, and the gradient is the direction of steepest ascent; run the cell and look",
-        "oscillates": "steps that are too long oscillate; steps in the wrong direction never come back. Run the cell",
-    }
-    return hints.get(answer.strip().lower())
+@checker("03.wrong_entries")
+def wrong_entries(student):
+    """Checks which entries of several gradients the student's function finds wrong."""
+    for scale, size, changes, hint in (
+        (1.0, 4, {}, "a correct gradient has no wrong entries, but yours finds some"),
+        (1.0, 5, {2: 2.0}, "an entry that is twice as large as the true one was not reported alone"),
+        (1.0, 3, {0: -1.0, 2: 0.0}, "an entry with the wrong sign, and one that is 0, were not both reported"),
+        (1.0, 6, {1: 1.2}, "an entry that is 20% too large was not reported alone; is your tolerance too wide?"),
+        (1e-7, 4, {3: 1.5}, "with a very small loss, you miss the wrong entry; compare with the largest entry instead"),
+        (1e7, 4, {}, "with a very large loss, you report correct entries; compare with the largest entry instead"),
+    ):
+        w = np.linspace(-1.0, 1.2, size)
+        gradient = scale * _slope(w)
+        for k, factor in changes.items():
+            gradient[k] *= factor
+        before = w.copy()
+        found = student(lambda w, scale=scale: float(scale * _height(w)), w, gradient.copy())
+        if problem := check_returned(found):
+            return problem
+        if not np.array_equal(w, before):
+            return "your function has changed w; restore each entry, or change a copy"
+        try:
+            found = sorted(int(k) for k in found)
+        except (TypeError, ValueError):
+            return "return a list of indices, such as [0, 3], or [] if all entries are correct"
+        if found != sorted(changes):
+            return hint
+    return None
+
+
+def _height(w):
+    return np.sum(np.exp(w)) + np.prod(np.cos(w))
+
+
+def _slope(w):
+    return np.exp(w) - np.prod(np.cos(w)) * np.tan(w)

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from dlkit import data, evaluate, runtime, validation
-from dlkit.data import image_files
+from dlkit.data import folders, image_files
 from dlkit.recipes import run_folder
 from dlkit.recipes.base import Job, Recipe
 from dlkit.recipes.from_scratch import FROM_SCRATCH, FromScratch
@@ -104,7 +104,7 @@ def train(
         model = _copy(model)
         if recipe.flip_tta:
             report_flips(model, splits[1])
-        conditions = {**settings, **conditions, "flip_tta": recipe.flip_tta}
+        conditions = {**job.read_settings(), **conditions, "flip_tta": recipe.flip_tta}
         return run_folder.write_results(out, model, dataset, history, conditions)
 
 
@@ -122,12 +122,14 @@ def _load(recipe, data_dir, on_error, workers):
     if not data_dir:
         dataset = data.load(recipe.dataset)
     else:
-        size = recipe.folder_image_size(data.image_sizes(data_dir))
+        layout = folders.find(data_dir)
+        files = layout.files()
+        size = recipe.folder_image_size(set(folders.stored_sizes(files[:: max(len(files) // 200, 1)])))  # a sample
         if workers == 1:  # several machines must meet before TensorFlow computes anything
             recipe.check_memory(size)
         if size:
             recipe = dataclasses.replace(recipe, image_size=size[0])
-        dataset = data.image_folder(data_dir, image_size=size, resize=recipe.resize, on_error=on_error)
+        dataset = folders.read(layout, image_size=size, resize=recipe.resize, on_error=on_error)
     print(dataset)
     if dataset.validation and "val_split" in recipe.given:
         raise ValueError("Expected val_split (--val-split) only without a folder of validation images. Received both.")

@@ -14,6 +14,7 @@ import numpy as np
 from sklearn.utils import compute_class_weight
 
 from dlkit import data, runtime, training, validation
+from dlkit.recipes import run_folder
 
 MIN_STEPS = 20  # in an epoch: 100 photographs in batches of 128 would be a single one
 MIN_BATCH_SIZE = 8
@@ -35,6 +36,16 @@ class Job:
     def scope(self):
         """The context in which a model is built and compiled: the scope of the strategy, if there is one."""
         return self.strategy.scope() if self.strategy else contextlib.nullcontext()
+
+    def read_settings(self):
+        """The settings in the run folder as a dictionary, which is empty where there are none, as in worker 1."""
+        file = self.run_folder / "settings.json"
+        return run_folder.read_json(file) if file.exists() else {}
+
+    def keep(self, **choices):
+        """Adds choices that depend on this machine to the settings, so that a resumed training repeats them."""
+        if (settings := self.read_settings()) and not runtime.worker()[0]:
+            run_folder.write_json(self.run_folder / "settings.json", settings | choices)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ import numpy as np
 import psutil
 
 from dlkit import plots, runtime
-from dlkit.data import DataError, folders, layouts
+from dlkit.data import DataError, folders, image_files, layouts
 from dlkit.plots.style import literal
 from dlkit.recipes import run_folder
 
@@ -33,7 +33,8 @@ def check_folder(path, *, sheet="contact-sheet.png"):
         dataset = folders.read(layout, image_size=(SIDE, SIDE), on_error="skip", max_pairs=math.inf)
         if not isinstance(dataset.train[0], np.ndarray):
             print(
-                "The images do not fit into memory. Copies of files were looked for, but not images that look the same."
+                f"The images take more than {image_files.MAX_IN_MEMORY / 1e9:g} GB of memory, so copies of files were "
+                "looked for, but not images that look the same."
             )
         _draw_sheet(dataset, sheet)
         splits = [dataset.train, dataset.test, dataset.validation]

@@ -18,17 +18,25 @@ def estimate(model):
 
 
 def largest_batch_size(model, batch_size, job):
-    """The batch size, halved until the training of a `Job` fits into memory, which is printed. On a GPU it stays."""
+    """The batch size, halved until the training of a `Job` fits into memory; this is printed, and kept for resuming.
+
+    It stays as it is on a GPU, and where several workers or devices must have the same one.
+    """
+    if job.strategy or job.runtime.device != "CPU":
+        return batch_size
+    if fitting := job.read_settings().get("fitting_batch_size"):
+        return fitting
     weights, of_image = estimate(model)
     weights += getattr(job.train_split[0], "nbytes", 0)  # the images are copied once more, if they are in memory
     available, fitting = psutil.virtual_memory().available, batch_size
-    while fitting > 1 and weights + fitting * of_image > available and job.runtime.device == "CPU":
+    while fitting > 1 and weights + fitting * of_image > available:
         fitting //= 2
     if fitting < batch_size:
         print(
             f"Batches of {batch_size} would need about {(weights + batch_size * of_image) / 1e9:.1f} GB of memory, and "
             f"{available / 1e9:.1f} GB are available, so they are trained in batches of {fitting}."
         )
+    job.keep(fitting_batch_size=fitting)
     return fitting
 
 

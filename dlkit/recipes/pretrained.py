@@ -117,6 +117,7 @@ class FineTuning(Recipe):
                 if not runtime.is_out_of_memory(error) or batch_size == 1:
                     raise
                 batch_size //= 2
+                job.keep(fitting_batch_size=batch_size)
                 print(f"Out of memory. Training resumes after the last complete epoch, in batches of {batch_size}.")
                 model.set_weights(start)
 

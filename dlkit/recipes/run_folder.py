@@ -94,6 +94,7 @@ def claim(folder, settings, *, overwrite=False, extensible=False):
         if overwrite and file.exists():
             for name in RESULTS:
                 (folder / name).unlink(missing_ok=True)
+            before = settings
         elif changed := [
             key for key in settings if _identity(before.get(key, settings[key])) != _identity(settings[key])
         ]:
@@ -104,7 +105,7 @@ def claim(folder, settings, *, overwrite=False, extensible=False):
                     "Choose another --out, or replace that training with --overwrite."
                 )
         if not (folder / "metrics.json").exists():
-            write_json(file, settings)
+            write_json(file, before | settings)  # with what `Job.keep` has added
         try:
             yield
         except BaseException:

@@ -1,4 +1,4 @@
-"""Images that are in two splits, as they are or in another form."""
+"""Images that are in two splits or classes, as they are or in another form."""
 
 import shutil
 
@@ -27,12 +27,12 @@ def test_different_photographs_are_no_duplicates(photos, capsys):
 
 
 def test_copies_of_training_images_are_counted(photos, capsys):
-    shutil.copy(photos / "train" / "b" / "1.png", photos / "test" / "a" / "renamed.png")
+    shutil.copy(photos / "train" / "b" / "1.png", photos / "test" / "b" / "renamed.png")
     assert data.image_folder(photos).copies == 1
     assert capsys.readouterr().out.replace("\\", "/").splitlines() == [
         "1 of 7 test images are copies of training images. Remove them from one of the two, or the test accuracy will "
         "be better than the model. For example:",
-        "  test/a/renamed.png and train/b/1.png",
+        "  test/b/renamed.png and train/b/1.png",
     ]
 
 
@@ -72,7 +72,8 @@ def test_looks_are_compared_only_as_far_as_it_is_quick(photos, monkeypatch, caps
     Image.open(photos / "train" / "b" / "1.png").save(photos / "test" / "a" / "new.bmp")
     data.image_folder(photos, in_memory=False)
     monkeypatch.setattr(duplicates, "_find_similar", lambda *args: pytest.fail("it compares"))
-    duplicates.report_duplicates({"train": [], "test": []}, {"train": np.zeros((0, 8, 8, 3))}, photos, max_pairs=-1)
+    nothing, no_images = {"train": [], "test": []}, {"train": np.zeros((0, 8, 8, 3))}
+    duplicates.report_duplicates(nothing, nothing, no_images, photos, max_pairs=-1)
     assert capsys.readouterr().out == ""
 
 
@@ -85,3 +86,12 @@ def test_copies_between_three_splits(photos, capsys):
     output = capsys.readouterr().out
     assert "6 of 7 test images are copies of validation images" in output
     assert "1 of 7 test images are copies of training images" in output
+
+
+def test_copies_in_two_classes_of_one_split_are_named(photos, capsys):
+    shutil.copy(photos / "train" / "b" / "1.png", photos / "train" / "a" / "renamed.png")
+    shutil.copy(photos / "train" / "b" / "3.png", photos / "train" / "b" / "again.png")  # no contradiction
+    assert data.image_folder(photos).copies == 0
+    first, example = capsys.readouterr().out.replace("\\", "/").splitlines()
+    assert first.startswith("1 images are copies of an image of another class. Keep the one that is right.")
+    assert sorted(example.strip().split(" and ")) == ["train/a/renamed.png", "train/b/1.png"]

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, features
 
 from dlkit import data
-from dlkit.data import image_files
+from dlkit.data import folders, image_files
 from dlkit.data.image_files import LazyImages
 from tests.data.helpers import make_folder, make_image
 
@@ -96,8 +96,6 @@ def test_image_folder_of_one_class_is_refused(tmp_path):
     message = r"train: expected two or more classes. Received: cat. Add another class"
     with pytest.raises(data.DataError, match=message):
         data.image_folder(tmp_path)
-    with pytest.raises(data.DataError, match=message):
-        data.image_sizes(tmp_path)
 
 
 def test_image_folder_without_class_folders_is_refused(tmp_path):
@@ -138,7 +136,7 @@ def test_image_folder_counts_test_images_that_are_training_images(tmp_path, caps
     make_folder(tmp_path, cat=5, dog=3)
     data.image_folder(tmp_path)
     assert capsys.readouterr().out == ""
-    shutil.copy(tmp_path / "train" / "cat" / "2.png", tmp_path / "test" / "dog" / "renamed.png")
+    shutil.copy(tmp_path / "train" / "cat" / "2.png", tmp_path / "test" / "cat" / "renamed.png")
     data.image_folder(tmp_path)
     assert capsys.readouterr().out.startswith("1 of 9 test images are copies of training images. Remove them")
     shutil.rmtree(tmp_path / "test")
@@ -176,13 +174,13 @@ def test_image_folder_blames_a_wrong_size_on_the_caller(class_folders, image_siz
         assert not isinstance(caught.value, data.DataError)
 
 
-def test_image_sizes_are_those_stored_in_the_files(tmp_path):
+def test_stored_sizes_are_those_in_the_files(tmp_path):
     make_folder(tmp_path, cat=1, dog=1)
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (6, 4)).save(tmp_path / "train" / "cat" / "rotated.png", exif=exif)
     (tmp_path / "train" / "cat" / "text.png").write_text("not an image")
-    assert data.image_sizes(tmp_path) == {(4, 4), (4, 6)}
+    assert set(folders.stored_sizes(folders.find(tmp_path).files())) == {(4, 4), (4, 6)}
 
 
 # --- a test split that is set aside

@@ -377,16 +377,16 @@ def test_read_images_chooses_where_images_stay(files, monkeypatch):
 
 
 def test_lazy_images_need_no_memory_for_all_of_them(tmp_path):
-    """An epoch over 300 MB of pixels, from files that are read and then decoded batch by batch."""
-    for k in range(100):
-        Image.new("RGB", (1000, 1000), (k, k, k)).save(tmp_path / f"{k:03d}.jpg")
-    files, seen = sorted(tmp_path.iterdir()), []
+    """An epoch over 900 MB of pixels, from files that are read and then decoded batch by batch."""
+    Image.new("RGB", (1000, 1000), RED).save(tmp_path / "a.jpg")
+    files, seen = [tmp_path / "a.jpg"] * 300, []
 
     def read():
         images, _ = read_images(files, in_memory=False)
-        for batch, _ in data.pipeline(images, np.arange(100), batch_size=2, training=True):
+        for batch, _ in data.pipeline(images, np.arange(300), batch_size=2, training=True):
             seen.append(len(batch))
 
     data.pipeline(np.zeros((2, 4, 4, 3), "uint8"), np.arange(2), batch_size=2)  # imports TensorFlow, if nothing did yet
-    assert memory_growth(read) < 150_000_000
-    assert sum(seen) == 100
+    # tf.data keeps some batches ready: 100 MB here, up to 250 MB were seen. All of the images would be 900 MB.
+    assert memory_growth(read) < 450_000_000
+    assert sum(seen) == 300

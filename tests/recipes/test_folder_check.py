@@ -127,7 +127,7 @@ def test_check_folder_of_images_that_do_not_fit_into_memory(photos, monkeypatch,
     monkeypatch.setattr(image_files, "MAX_IN_MEMORY", 1000)
     monkeypatch.setattr(folder_check, "_draw_sheet", lambda *args: None)
     assert check_folder(photos)
-    assert "Copies of files were looked for, but not images that look the same." in capsys.readouterr().out
+    assert "so copies of files were looked for, but not images that look the same." in capsys.readouterr().out
 
 
 def test_check_folder_of_many_classes_draws_the_first(tmp_path, monkeypatch, capsys):

@@ -1,12 +1,13 @@
 """The estimate of the memory that a training needs, and what happens where it is not available."""
 
+import dataclasses
 import types
 
 import keras
 import numpy as np
 import pytest
 
-from dlkit.recipes import RECIPES, FineTuning, memory
+from dlkit.recipes import RECIPES, FineTuning, memory, run_folder
 from dlkit.recipes.base import Recipe
 from tests.recipes.helpers import make_job
 
@@ -46,6 +47,25 @@ def test_batch_size_is_halved_until_it_fits(images, expected, available, tmp_pat
     message = capsys.readouterr().out
     assert ("Batches of 8 would need about" in message) == (expected < 8)
     assert (f"they are trained in batches of {expected}" in message) == (expected < 8)
+
+
+def test_batch_size_that_fits_is_the_same_after_a_stop(available, tmp_path):
+    weights, of_image = memory.estimate(build())
+    with run_folder.claim(tmp_path, {"recipe": "a", "batch_size": 8}):
+        available(weights + SPLIT[0].nbytes + 2 * of_image)
+        assert memory.largest_batch_size(build(), 8, make_job(SPLIT, SPLIT, tmp_path)) == 2
+        (tmp_path / "checkpoint.npz").touch()
+    with run_folder.claim(tmp_path, {"recipe": "a", "batch_size": 8}):
+        available(1e12)
+        assert memory.largest_batch_size(build(), 8, make_job(SPLIT, SPLIT, tmp_path)) == 2
+    with run_folder.claim(tmp_path, {"recipe": "a", "batch_size": 8}, overwrite=True):
+        assert memory.largest_batch_size(build(), 8, make_job(SPLIT, SPLIT, tmp_path)) == 8
+
+
+def test_workers_keep_the_same_batch_size(available, tmp_path):
+    available(0)
+    job = dataclasses.replace(make_job(SPLIT, SPLIT, tmp_path), strategy="several workers")
+    assert memory.largest_batch_size(build(), 8, job) == 8
 
 
 @pytest.mark.parametrize(("name", "options"), [("digits-mlp", {}), ("mobilenet", {"weights": "none"})])
