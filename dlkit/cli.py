@@ -1,4 +1,4 @@
-"""Command line: `dlkit lab | doctor | data | train | predict`.
+"""Command line: `dlkit lab | doctor | data | train | predict | evaluate`.
 
 Each command imports what it needs once it has been chosen, so that `dlkit doctor` can examine a machine on which
 NumPy or TensorFlow is missing.
@@ -8,6 +8,9 @@ import argparse
 import errno
 import sys
 from pathlib import Path
+
+from dlkit import cli_runs
+from dlkit.cli_runs import check_path, import_recipes
 
 OS_ADVICE = {
     errno.ENOSPC: " Free some space, and give the same command again.",
@@ -93,9 +96,7 @@ def _parser():
     data.add_argument("name", nargs="?", help="data set, all without it for list and verify; the folder for check")
     data.add_argument("--sheet", metavar="FILE", help="picture with some images of each class that check draws")
     _add_train_options(add_command("train", _train, "train a recipe; the same command resumes after a stop"))
-    predict = add_command("predict", _predict, "classify image files with the model of a finished run")
-    predict.add_argument("run_folder", metavar="RUN", help="the run folder, or the model.keras in it")
-    predict.add_argument("images", metavar="IMAGE", nargs="+", help="image files")
+    cli_runs.add_commands(add_command)
     return parser
 
 
@@ -171,8 +172,8 @@ def _data(options):
 def _check_folder(options):
     if not options.name:
         raise ValueError("Expected a folder to check: dlkit data check FOLDER. Received: none.")
-    _check_path(options.name, "a folder of images")
-    _import_recipes()
+    check_path(options.name, "a folder of images")
+    import_recipes()
     from dlkit.recipes import folder_check
 
     return 0 if folder_check.check_folder(options.name, sheet=options.sheet or "contact-sheet.png") else 1
@@ -184,12 +185,12 @@ def _train(options):
     if options.on_error == "skip" and not options.data_dir:
         raise ValueError("Expected --skip-broken only with a folder of images: name it with --data. Received: none.")
     if options.data_dir:
-        _check_path(options.data_dir, "a folder of images, such as a folder for each class")
+        check_path(options.data_dir, "a folder of images, such as a folder for each class")
         if not Path(options.data_dir).is_dir():
             raise ValueError(f"Expected a folder of images: --data DIR. Received: {options.data_dir}, which is a file.")
     if options.weights not in (None, "imagenet", "none"):
-        _check_path(options.weights, "imagenet, none or a weights file")
-    recipes = _import_recipes()
+        check_path(options.weights, "imagenet, none or a weights file")
+    recipes = import_recipes()
     if not options.name:
         for name, recipe in recipes.RECIPES.items():
             print(f"{name:18} {recipe.description}")
@@ -201,31 +202,3 @@ def _train(options):
     else:
         result, warnings = recipes.describe(metrics)
         print(f"{result} Results, figures and model: {options.out}", *warnings, sep="\n")
-
-
-def _predict(options):
-    _check_path(options.run_folder, "the run folder of a finished training, then image files")
-    for path in options.images:
-        if any(sign in path for sign in "*?[") and not Path(path).exists():
-            raise ValueError(f"Expected the names of image files. Received: {path}, a pattern that fits no file here.")
-        _check_path(path, "an image file")
-        if Path(path).is_dir():
-            raise ValueError(f"Expected image files. Received: {path}, which is a folder. Name the files in it.")
-    recipes = _import_recipes()
-    for file, classes in zip(options.images, recipes.predict(options.run_folder, options.images), strict=True):
-        print(f"{file}: " + ", ".join(f"{name} {probability:.0%}" for name, probability in classes))
-
-
-def _check_path(path, expected):
-    """Reports a mistyped path before TensorFlow is imported, which takes seconds."""
-    if not Path(path).exists():
-        raise ValueError(f"{path} does not exist. Expected {expected}.")
-
-
-def _import_recipes():
-    """The recipes; they import TensorFlow and Keras, which takes seconds and writes to standard error."""
-    from dlkit import runtime
-
-    with runtime.suppress_native_stderr():
-        from dlkit import recipes
-    return recipes

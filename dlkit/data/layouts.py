@@ -1,6 +1,7 @@
 """Where the images of a folder are: splits and classes as people lay them out, with every file accounted for."""
 
 import functools
+import glob
 import os
 import unicodedata
 from collections import defaultdict
@@ -172,6 +173,33 @@ def _walk(folder, hidden=False, above=()):
             yield Path(entry.path), find_reason(Path(entry.path))
     if not entries and not hidden:
         yield Path(folder, EMPTY), EMPTY
+
+
+def find_images(paths):
+    """The image files that paths name: files, folders, or patterns such as *.jpg, which not every shell replaces.
+
+    Args:
+        paths: List of strings or paths. Of a folder, all images in it and below are taken.
+
+    Returns:
+        List of paths.
+
+    Raises:
+        ValueError: If a path or pattern fits no file, or a folder holds no image.
+    """
+    files = []
+    for path in map(str, paths):
+        found = [path]
+        if Path(path).is_dir():
+            found = sorted(file for file, reason in _walk(path) if not reason)
+            if not found:
+                raise ValueError(f"Expected images in the folder {path}. Received: none.")
+        elif not Path(path).exists():
+            found = sorted(glob.glob(path, recursive=True))
+            if not found:
+                raise ValueError(f"Expected image files. Received: {path}, which fits no file here.")
+        files += map(Path, found)
+    return files
 
 
 def find_reason(file):

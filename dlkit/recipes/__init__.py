@@ -1,27 +1,26 @@
 """Complete trainings by name: data, model, training, evaluation and export, with all results in a run folder.
 
-The command `dlkit train` calls `train`, and `dlkit predict` calls `predict`.
+The command `dlkit train` calls `train`, `dlkit predict` calls `predict`, and `dlkit evaluate` `evaluate_folder`.
 """
 
 import contextlib
 import dataclasses
 import difflib
-import zipfile
 from pathlib import Path
 
-import keras
 import numpy as np
 
-from dlkit import data, evaluate, runtime, validation
-from dlkit.data import folders, image_files
-from dlkit.recipes import run_folder
+from dlkit import data, runtime, validation
+from dlkit.data import folders
+from dlkit.recipes import results, run_folder
 from dlkit.recipes.base import Job, Recipe
+from dlkit.recipes.finished import evaluate_folder, predict
 from dlkit.recipes.from_scratch import FROM_SCRATCH, FromScratch
 from dlkit.recipes.pretrained import PRETRAINED, FineTuning
 from dlkit.recipes.verdict import describe, report_flips
 from dlkit.runtime.workers import agree
 
-__all__ = ["RECIPES", "FineTuning", "FromScratch", "Recipe", "describe", "predict", "train"]
+__all__ = ["RECIPES", "FineTuning", "FromScratch", "Recipe", "describe", "evaluate_folder", "predict", "train"]
 
 RECIPES = {**FROM_SCRATCH, **PRETRAINED}
 
@@ -105,7 +104,7 @@ def train(
         if recipe.flip_tta:
             report_flips(model, splits[1])
         conditions = {**job.read_settings(), **conditions, "flip_tta": recipe.flip_tta}
-        return run_folder.write_results(out, model, dataset, history, conditions)
+        return results.write_results(out, model, dataset, history, conditions)
 
 
 def _find(name):
@@ -142,73 +141,3 @@ def _copy(model):
     for variable, trained in zip(copy.variables, model.variables, strict=True):
         variable.assign(np.asarray(trained))
     return copy
-
-
-def predict(run, files):
-    """Classifies image files with the model of a finished run.
-
-    Args:
-        run: String or path, the run folder, or the `model.keras` in it.
-        files: List of strings or paths, image files.
-
-    Returns:
-        List with, for each file, a list of (class name, probability) of the three most probable classes.
-
-    Raises:
-        ValueError: If there is no file.
-        data.DataError: If the run is not finished, its model cannot be loaded safely, or a file is not an image.
-    """
-    folder = Path(run).parent if Path(run).suffix == ".keras" else Path(run)
-    if missing := [name for name in ("metrics.json", "model.keras") if not (folder / name).exists()]:
-        raise data.DataError(f"{folder} lacks {' and '.join(missing)}: it is not a finished run. Train it first.")
-    if not files:
-        raise ValueError("Expected image files to classify. Received: none.")
-    metrics = run_folder.read_json(folder / "metrics.json", class_names=list)
-    class_names = [str(name) for name in metrics["class_names"]]
-    model = _load_model(folder / "model.keras", len(class_names))
-    resize = metrics.get("resize", "stretch")  # what runs of earlier versions did
-    try:
-        images, _ = image_files.read_images(files, image_size=model.input_shape[1:3], resize=resize)
-    except data.DataError as error:
-        if not (reasons := str(error).splitlines()[1:]):  # a line for each file, if it is about files
-            raise
-        message = f"{len(reasons)} of {len(files)} files could not be decoded as images. Leave them out:"
-        raise data.DataError("\n".join([message, *reasons])) from error
-    if len(model.input_shape) == 3:  # a model of grayscale images
-        images = (images @ [0.299, 0.587, 0.114]).round().astype("uint8")  # ITU-R BT.601, as in Pillow
-    images = _match_ground(images, files, metrics.get("border_brightness"))
-    probs = evaluate.predict_probs(model, images, flip_tta=bool(metrics.get("flip_tta")))
-    return [[(class_names[k], float(row[k])) for k in row.argsort()[::-1][:3]] for row in probs]
-
-
-def _match_ground(images, files, training_range):
-    """Inverts grayscale images with dark writing on a light ground for a model of light on dark, and vice versa."""
-    low, high = training_range or (0, 255)  # of nine tenths of the training images
-    if low < 128 <= high:
-        return images
-    advice = "its negative is classified" if images.ndim == 3 else "do not rely on the answer"
-    for k in np.flatnonzero((run_folder.border_brightness(images) < 128) != (high < 128)):
-        print(f"{files[k]}: its border is {'light' if high < 128 else 'dark'}, unlike the training images: {advice}.")
-        if images.ndim == 3:
-            images[k] = 255 - images[k]
-    return images
-
-
-def _load_model(file, num_classes):
-    """A model of any origin: Keras's safe mode runs none of its code, and what does not classify images is refused."""
-    try:
-        zipfile.ZipFile(file).close()  # Keras would load its older format, HDF5, without the safe mode
-        model = keras.models.load_model(file, compile=False, safe_mode=True)
-        shape, outputs = model.input_shape, model.output_shape
-        is_image = len(shape) in (3, 4) and None not in shape[1:] and shape[3:] in ((), (3,))
-        if not is_image or outputs != (None, num_classes):
-            raise ValueError(f"it does not turn images into {num_classes} logits, but {shape} into {outputs}")
-        return model
-    except (PermissionError, MemoryError):
-        raise  # they say nothing about what is in the file
-    except Exception as error:  # Keras, HDF5 and zipfile raise many kinds for a damaged file
-        reason = str(error).split(". ")[0]
-        raise data.DataError(
-            f"{file} cannot be loaded: {reason}. Train it again. If it came from someone else, leave Keras's safe mode "
-            "on: without it the file could run any code."
-        ) from error

@@ -11,11 +11,9 @@ import os
 import tempfile
 
 import numpy as np
-from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
 from tqdm import tqdm
 
-from dlkit import evaluate, plots, runtime
 from dlkit.data import DataError
 
 try:
@@ -24,7 +22,8 @@ except ImportError:  # Windows does not have this lock
     fcntl = None
 
 CHUNK = 500  # images that are looked at together, since they may be decoded from disk
-RESULTS = ("metrics.json", "model.keras", "confusion.png", "predictions.png", "checkpoint.npz", "settings.json")
+RESULTS = ("metrics.json", "model.keras", "confusion.png", "predictions.png", "test.npz", "report.html")
+RESULTS += ("checkpoint.npz", "settings.json")
 
 
 def split_validation(dataset, fraction, seed):
@@ -184,47 +183,3 @@ def write_json(file, content):
     part = file.with_name(f"part-{file.name}")
     part.write_text(json.dumps(content, indent=2))
     os.replace(part, file)
-
-
-def write_results(folder, model, dataset, history, conditions):
-    """Evaluates a model, writes everything that a finished run has, and returns the content of `metrics.json`.
-
-    The model is trained, but not compiled, so that plain Keras can load it. `conditions` is a dictionary that JSON can
-    hold: settings, data, device, and whether to predict with "flip_tta".
-    """
-    (images, labels), num_classes = dataset.test, len(dataset.class_names)
-    model.save(folder / "model.keras")
-    batch_size = min(4 * conditions["batch_size"], CHUNK)
-    probs = evaluate.predict_probs(model, images, batch_size=batch_size, flip_tta=conditions["flip_tta"])
-    predicted, counts = probs.argmax(axis=1), np.bincount(labels, minlength=num_classes)
-    accuracy = accuracy_score(labels, predicted)
-    metrics = {
-        "accuracy": accuracy,
-        "accuracy_interval_95": evaluate.wilson_interval(accuracy, len(labels)),
-        "largest_class": [dataset.class_names[counts.argmax()], counts.max() / len(labels)],
-        "recall": (np.bincount(labels[predicted == labels], minlength=num_classes) / np.maximum(counts, 1)).tolist(),
-        "test_counts": counts.tolist(),
-        "copies": dataset.copies,
-        "train_counts": np.bincount(dataset.train[1], minlength=num_classes).tolist(),
-        "seconds": round(sum(epoch["seconds"] for epoch in history), 2),
-        "parameters": model.count_params(),
-        "class_names": dataset.class_names,
-        "border_brightness": np.quantile(border_brightness(dataset.train[0][:CHUNK]), (0.05, 0.95)).tolist(),
-        **conditions,
-        "versions": runtime.versions(),
-        "history": history,
-    }
-    matrix = plots.plot_confusion_matrix(labels, predicted, dataset.class_names)
-    matrix.savefig(folder / "confusion.png", dpi=150)
-    sample = plots.plot_predictions(images[:24], labels[:24], probs[:24], dataset.class_names)
-    sample.savefig(folder / "predictions.png", dpi=150)
-    write_json(folder / "metrics.json", metrics)
-    return metrics
-
-
-def border_brightness(images):
-    """Mean of the outermost pixels of each image, which tells dark writing on a light ground from light on dark."""
-    images = np.asarray(images)
-    border = np.ones(images.shape[1:3], bool)
-    border[1:-1, 1:-1] = False
-    return images[:, border].reshape(len(images), -1).mean(axis=1)

@@ -21,7 +21,7 @@ def describe(metrics):
     recall, counts = metrics["recall"], metrics["test_counts"]
     lowest = min(range(len(recall)), key=lambda k: (recall[k], -counts[k]))
     tested, name = counts[lowest], metrics["class_names"][lowest]
-    copies, warnings = metrics["copies"], []
+    copies, warnings = metrics.get("copies", 0), []
     if low <= share:
         warnings.append(
             "That is not clearly better than always giving the same answer. Look at the images; pass --no-flip if left "
@@ -43,10 +43,11 @@ def describe(metrics):
             f"{copies} of {sum(counts)} test images are copies of training images, so the accuracy on new images will "
             "be lower. Remove them from one of the two."
         )
+    seconds = f", {metrics['seconds']:.0f} s of training" if "seconds" in metrics else ""
     result = (
         f"{'✓ test' if is_good else 'Test'} accuracy {metrics['accuracy']:.4f} (95% interval {low:.3f} to {high:.3f}; "
         f'always answering "{largest}" would reach {share:.3f}; lowest recall {recall[lowest]:.3f}, of "{name}", test '
-        f"images: {tested}), {metrics['seconds']:.0f} s of training."
+        f"images: {tested}){seconds}."
     )
     return result, warnings
 

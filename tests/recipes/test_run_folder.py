@@ -12,7 +12,7 @@ import pytest
 
 from dlkit import data
 from dlkit.data.image_files import LazyImages
-from dlkit.recipes import run_folder
+from dlkit.recipes import results, run_folder
 
 
 def make_dataset(labels, validation=None):
@@ -259,7 +259,7 @@ def test_border_brightness_leaves_the_inside_out(shape):
     images = np.full(shape, 10, "uint8")
     images[:, 1:-1, 1:-1] = 255
     images[2, 0] = 100
-    assert run_folder.border_brightness(images).tolist() == [10, 10, 10 + 6 * 90 / 16, 10, 10]
+    assert results.border_brightness(images).tolist() == [10, 10, 10 + 6 * 90 / 16, 10, 10]
 
 
 def test_write_json_leaves_the_old_file_after_an_error(tmp_path, monkeypatch):
