@@ -25,7 +25,8 @@ MAY_IMPORT_MATPLOTLIB = ("plots/",)
 
 # Where imports inside functions are allowed, and of which packages; None stands for all.
 LATE_IMPORTS = {
-    "cli.py", "cli_runs.py": None,  # each command imports what it needs once it has been chosen
+    "cli.py": None,  # each command imports what it needs once it has been chosen
+    "cli_runs.py": None,
     "runtime/": None,  # has to set up TensorFlow's environment before it is imported
     "doctor.py": None,  # examines a machine on which packages are missing
     "boxes.py": {"IPython"},  # needed in notebooks only
