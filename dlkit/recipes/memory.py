@@ -11,10 +11,12 @@ from dlkit import runtime
 def estimate(model):
     """Roughly the bytes that a training takes for the weights, and for each image of a batch.
 
-    Weights have gradients and the two moments of Adam; the outputs of all layers have gradients.
+    Weights have gradients and the two moments of Adam; the outputs of all layers have gradients, and buffers take half
+    as much again as one of the two: EfficientNet-Lite0 in batches of 64 at 96 x 96 pixels took 3.1 GB, measured as the
+    peak of the process without what Python and TensorFlow take, where the estimate is 3.2 GB.
     """
     outputs = keras.tree.flatten([operation.output for operation in getattr(model, "operations", model.layers)])
-    return 4 * 4 * model.count_params(), 2 * 4 * sum(math.prod(output.shape[1:]) for output in outputs)
+    return 4 * 4 * model.count_params(), 10 * sum(math.prod(output.shape[1:]) for output in outputs)
 
 
 def largest_batch_size(model, batch_size, job):
