@@ -6,6 +6,18 @@ import numpy as np
 
 from dlkit.exercises.helpers import check_number, check_returned, check_shape, checker
 
+# Factor of the loss, entries of w, {entry: how far it is off, in units of the largest}, hint.
+_PROBLEMS = (
+    (1.0, 4, {}, "a correct gradient has no wrong entries, but yours finds some"),
+    (1.0, 5, {2: 0.5}, "one wrong entry of five was not reported, or not alone"),
+    (1.0, 3, {0: 1.0, 2: -0.8}, "two wrong entries of three, one too large and one too small, were not both reported"),
+    (1.0, 6, {1: 0.012}, "an entry that is off by 1.2% of the largest was not reported; the tolerance is too wide"),
+    (1e-7, 4, {3: 0.5}, "with a very small loss, you miss the wrong entry; compare with the largest entry instead"),
+    (1e7, 4, {}, "with a very large loss, you report correct entries; compare with the largest entry instead"),
+    (1.0, 6, {0: 0.008}, "an entry that is off by 0.8% of the largest counts as correct, however small it is"),
+    (-1.0, 4, {1: 0.5}, "all true entries are negative here; the largest one is meant in absolute value"),
+)
+
 
 @checker("03.shared_weight")
 def shared_weight(answer):
@@ -60,18 +72,11 @@ def tanh_layer_gradient(student):
 @checker("03.wrong_entries")
 def wrong_entries(student):
     """Checks which entries of several gradients the student's function finds wrong."""
-    for scale, size, changes, hint in (
-        (1.0, 4, {}, "a correct gradient has no wrong entries, but yours finds some"),
-        (1.0, 5, {2: 2.0}, "an entry that is twice as large as the true one was not reported alone"),
-        (1.0, 3, {0: -1.0, 2: 0.0}, "an entry with the wrong sign, and one that is 0, were not both reported"),
-        (1.0, 6, {1: 1.2}, "an entry that is 20% too large was not reported alone; is your tolerance too wide?"),
-        (1e-7, 4, {3: 1.5}, "with a very small loss, you miss the wrong entry; compare with the largest entry instead"),
-        (1e7, 4, {}, "with a very large loss, you report correct entries; compare with the largest entry instead"),
-    ):
+    for scale, size, errors, hint in _PROBLEMS:
         w = np.linspace(-1.0, 1.2, size)
         gradient = scale * _slope(w)
-        for k, factor in changes.items():
-            gradient[k] *= factor
+        for k, error in errors.items():
+            gradient[k] += error * np.abs(scale * _slope(w)).max()
         before = w.copy()
         found = student(lambda w, scale=scale: float(scale * _height(w)), w, gradient.copy())
         if problem := check_returned(found):
@@ -82,14 +87,14 @@ def wrong_entries(student):
             found = sorted(int(k) for k in found)
         except (TypeError, ValueError):
             return "return a list of indices, such as [0, 3], or [] if all entries are correct"
-        if found != sorted(changes):
+        if found != [k for k, error in sorted(errors.items()) if abs(error) > 0.01]:
             return hint
     return None
 
 
 def _height(w):
-    return np.sum(np.exp(w)) + np.prod(np.cos(w))
+    return np.sum(np.exp(w)) + 0.1 * np.sum(w) ** 2
 
 
 def _slope(w):
-    return np.exp(w) - np.prod(np.cos(w)) * np.tan(w)
+    return np.exp(w) + 0.2 * np.sum(w)
