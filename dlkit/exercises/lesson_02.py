@@ -7,74 +7,104 @@ import numpy as np
 from dlkit.exercises.helpers import check_number, check_shape, checker, first_match
 
 
-@checker("02.cross_entropy_on_paper")
-def cross_entropy_on_paper(answer):
-    """Checks the mean of -log 0.5 and -log 0.1."""
-    first, second = -np.log(0.5), -np.log(0.1)
+@checker("02.find_the_mistake")
+def find_the_mistake(answer):
+    """Checks (as printed, after the repair): -log 0.8, and -log(0.8 / 1.1)."""
+    if hint := check_shape(answer, (2,), "give both numbers, (as printed, after the repair)"):
+        return hint
+    as_printed, after_repair = -np.log(0.8), -np.log(0.8 / 1.1)
     hints = {
-        first + second: "that is the sum; take the mean over the two examples",
-        (first + second) / 6: "divide by the number of examples, not by the number of examples times classes",
-        (first - np.log(0.8))
-        / 2: "in the second example, the second class is correct, and its probability is 0.1, not 0.8",
-        -(first + second)
-        / 2: "the sign is wrong: logarithms of probabilities are negative, and the loss is minus their mean",
-        (first + second) / 2 / np.log(2): "that is in bits; here the logarithm is the natural one",
-        (first + second) / 2 / np.log(10): "that is the logarithm to base 10; here it is the natural one",
+        as_printed / 3: "the sum over the classes is not divided by their number; only the mean over examples divides",
+        np.log(0.8): "the sign is wrong: logarithms of probabilities are negative, and the loss is minus their sum",
+        as_printed / np.log(2): "that is in bits; here the logarithm is the natural one",
+        as_printed / np.log(10): "that is the logarithm to base 10; here it is the natural one",
+        0.7226: "that is the number of the tutorial; only the correct class contributes to the sum",
+        after_repair: "that is the loss after the repair; first take the numbers as they are",
     }
-    default_hint = "take minus the natural logarithm of each correct class's probability, 0.5 and 0.1; then the mean"
-    return check_number(answer, "mean_loss", (first + second) / 2, hints, default_hint, tolerance=0.001)
+    default_hint = "only the term of the correct class remains of the sum: minus the natural logarithm of 0.8"
+    if hint := check_number(answer[0], "losses[0]", as_printed, hints, default_hint, tolerance=0.0002):
+        return hint
+    hints = {
+        as_printed: "the three numbers sum to more than 1; divide each by the sum first",
+        after_repair / 3: "the sum over the classes is not divided by their number",
+        -np.log(0.8 * 1.1): "divide the probability by the sum, do not multiply",
+    }
+    default_hint = "add the three numbers of the prediction, divide 0.8 by the sum, then take minus the logarithm"
+    return check_number(answer[1], "losses[1]", after_repair, hints, default_hint, tolerance=0.0002)
 
 
 @checker("02.sparse_cross_entropy")
 def sparse_cross_entropy(student):
-    """Checks the mean cross-entropy from logits and class numbers, also for very large logits."""
-    rng = np.random.default_rng(2)
-    logits, labels = rng.normal(size=(6, 4)) * 2, np.array([0, 3, 1, 1, 2, 0])
-
-    def losses(z):
-        z = z - z.max(axis=1, keepdims=True)
-        return np.log(np.exp(z).sum(axis=1)) - z[np.arange(6), labels]
-
-    found = student(labels.copy(), logits.copy())
-    if np.shape(found) == (6,):
-        return "your function returns one number for each example; return their mean"
-    if hint := check_shape(found, (), "return one number"):
-        return hint
-    found = float(found)
-    expected = losses(logits).mean()
-    if not np.isclose(found, expected):
-        hints = [
-            (losses(logits).sum(), "that is the sum over the examples; take the mean"),
-            (-expected, "the sign is wrong: a loss is minus the logarithm of a probability, and never negative"),
-            (expected / 4, "divide by the number of examples, not by the number of examples times classes"),
-        ]
-        default_hint = (
-            "for each row, take the log of the sum of exponentials minus the correct class's logit; then the mean"
-        )
-        return first_match(found, hints, default_hint)
+    """Checks the mean cross-entropy from logits and class numbers; -1 is left out; also for very large logits."""
+    for seed, (n, num_classes) in enumerate([(6, 4), (9, 3)]):
+        rng = np.random.default_rng(seed)
+        logits, labels = rng.normal(size=(n, num_classes)) * 2, rng.integers(0, num_classes, n)
+        if hint := _sparse_hint(student, labels, logits):
+            return hint
+        labels[[1, 4]] = -1
+        if hint := _sparse_hint(student, labels, logits):
+            return hint
     huge = (logits * 5_000).astype("float32")
     with np.errstate(all="ignore"):
         far = float(student(labels.copy(), huge.copy()))
-    if not np.isclose(far, losses(huge.astype(float)).mean(), rtol=1e-4):
+    if not np.isclose(far, _sparse_losses(labels, huge.astype(float)).mean(), rtol=1e-4):
         return f"for logits near 10,000 it gives {far:g}; subtract each row's largest logit before the exponential"
     return None
 
 
-@checker("02.best_confidence")
-def best_confidence(student):
-    """Checks the probability that minimizes the smoothed cross-entropy, which is the smoothed label itself."""
-    cases = [(0.2, 4), (0.1, 10), (0.3, 10), (0.0, 7), (0.5, 2)]
-    returned = [student(*case) for case in cases]
-    if hint := check_shape(returned[0], (), "return one number, a probability"):
+def _sparse_losses(labels, logits):
+    labels, logits = labels[labels >= 0], logits[labels >= 0]
+    z = logits - logits.max(axis=1, keepdims=True)
+    return np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(z)), labels]
+
+
+def _sparse_hint(student, labels, logits):
+    found = student(labels.copy(), logits.copy())
+    if np.ndim(found) == 1 and len(found) in (len(labels), np.sum(labels >= 0)):
+        return "your function returns one number for each example; return their mean"
+    if hint := check_shape(found, (), "return one number"):
         return hint
-    found = [float(value) for value in returned]
-    epsilon, num_classes = np.array(cases).T
-    if np.allclose(found, 1 - epsilon + epsilon / num_classes, atol=1e-6):
+    losses = _sparse_losses(labels, logits)
+    if np.isclose(float(found), losses.mean()):
         return None
+    clipped = _sparse_losses(np.where(labels < 0, logits.shape[1] - 1, labels), logits)
     hints = [
-        (1 - epsilon, "ε is spread over all K classes, so the correct class also gets ε/K"),
-        (1 - epsilon + epsilon / (num_classes - 1), "ε is spread over all K classes, not over the K − 1 wrong ones"),
-        (epsilon / num_classes, "that is the smoothed label of a wrong class"),
+        (losses.sum(), "that is the sum over the examples; take the mean"),
+        (-losses.mean(), "the sign is wrong: a loss is minus the logarithm of a probability, and never negative"),
+        (losses.mean() / logits.shape[1], "divide by the number of examples, not by examples times classes"),
     ]
-    default_hint = f"for ε = 0.2 and K = 4, the lowest loss is at 0.85; your function returns {found[0]:g}"
-    return first_match(found, hints, default_hint, atol=1e-6)
+    if (labels < 0).any():
+        hints = [
+            (losses.sum() / len(labels), "examples with the label -1 do not count: divide by the number of the others"),
+            (clipped.mean(), "in NumPy, the index -1 is the last class; leave these examples out before you index"),
+            *hints,
+        ]
+    default_hint = "for each row: the log of the sum of exponentials minus the correct class's logit; then the mean"
+    return first_match(float(found), hints, default_hint)
+
+
+@checker("02.best_number")
+def best_number(student):
+    """Checks a function (demand, cost_missing, cost_left) -> the constant with the lowest mean cost, a quantile."""
+    cases = [(9.0, 1.0, 30.0), (1.0, 1.0, 15.0), (1.0, 4.0, 10.0), (3.0, 1.0, 7.5), (2.0, 3.0, 0.3)]
+    for seed, (missing, left, scale) in enumerate(cases):
+        demand = np.random.default_rng(seed).gamma(2.0, scale, size=201)
+        found = student(demand.copy(), missing, left)
+        if hint := check_shape(found, (), "return one number, the number of loaves"):
+            return hint
+
+        def cost(number, demand=demand, missing=missing, left=left):
+            gap = demand - number
+            return np.mean(np.where(gap > 0, missing * gap, -left * gap))
+
+        if cost(found) <= 1.002 * min(map(cost, demand)):
+            continue
+        case = f"a missing loaf costs {missing:g}, one too many {left:g}: "
+        hints = [
+            (demand.mean(), "that is the mean, which minimizes the squared error, not these costs"),
+            (np.median(demand), "that is the median; it is best only if both costs are equal"),
+            (np.quantile(demand, left / (missing + left)), "the two costs are exchanged"),
+        ]
+        default_hint = f"{found:g} loaves cost {cost(found):.4g} a day; others cost less; try them in finer steps"
+        return case + first_match(float(found), hints, default_hint, atol=0.1)
+    return None
