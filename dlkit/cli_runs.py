@@ -1,4 +1,4 @@
-"""Commands on finished runs: `dlkit predict | evaluate | report | export`."""
+"""Commands on finished runs: `dlkit predict | evaluate`."""
 
 import contextlib
 import csv

@@ -62,7 +62,7 @@ def smallest_hidden_layer(measured):
     if not reached:
         return "no size reaches 90% yet; try more units or more epochs"
     if not failed or min(reached) < min(failed):
-        return "every size you tried reaches 90%; try smaller sizes until one does not"
+        return "even the smallest size you tried reaches 90%; try smaller sizes until one does not"
     if (below := max(units for units in failed if units < min(reached))) < min(reached) // 2:
         return f"{below} units do not reach 90% and {min(reached)} units do; try a size between them"
     return None

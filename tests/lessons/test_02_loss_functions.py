@@ -60,46 +60,71 @@ def test_naive_log_softmax_matches_log_softmax(lesson):
 
 
 def cross_entropy_with_a_loop(labels, logits):
-    total = 0.0
+    losses = []
     for label, row in zip(labels, logits, strict=True):
         row = [float(value) for value in row]
-        total += max(row) + np.log(sum(np.exp(value - max(row)) for value in row)) - row[label]
-    return total / len(labels)
+        if label != -1:
+            losses.append(max(row) + np.log(sum(np.exp(value - max(row)) for value in row)) - row[label])
+    return sum(losses) / len(losses)
 
 
 def naive_cross_entropy(labels, logits):
+    labels, logits = labels[labels >= 0], logits[labels >= 0]
     probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     return -np.mean(np.log(probs[np.arange(len(labels)), labels]))
 
 
+def cross_entropy_that_indexes_with_minus_one(labels, logits):
+    return cross_entropy_with_a_loop(np.where(labels < 0, logits.shape[1] - 1, labels), logits)
+
+
+def cross_entropy_over_all(labels, logits):
+    return cross_entropy_with_a_loop(labels, logits) * np.mean(labels >= 0)
+
+
+def best_of_many(demand, cost_missing, cost_left):
+    numbers = np.linspace(demand.min(), demand.max(), 2_000)
+    gaps = demand[:, None] - numbers
+    costs = np.where(gaps > 0, cost_missing * gaps, -cost_left * gaps).mean(axis=0)
+    return numbers[costs.argmin()]
+
+
 ALTERNATIVES = {
-    "02.best_confidence": [lambda epsilon, K: 1 - epsilon * (K - 1) / K],
-    "02.cross_entropy_on_paper": [np.float64(1.498)],
+    "02.best_number": [best_of_many, lambda demand, m, left: np.quantile(demand, m / (m + left))],
+    "02.find_the_mistake": [(0.2231, 0.3185), np.array([0.22314, 0.31845])],
     "02.sparse_cross_entropy": [cross_entropy_with_a_loop],
 }
 
 MISTAKES = {
-    "02.best_confidence": [
-        (lambda epsilon, K: 1 - epsilon, "also gets ε/K"),
-        (lambda epsilon, K: 1 - epsilon + epsilon / (K - 1), "not over the K − 1"),
-        (lambda epsilon, K: epsilon / K, "wrong class"),
-        (lambda epsilon, K: 0.85, "lowest loss"),
-        (lambda epsilon, K: print(end=""), "`return` missing"),
+    "02.best_number": [
+        (lambda demand, m, left: demand.mean(), "squared error"),
+        (lambda demand, m, left: np.median(demand), "both costs are equal"),
+        (lambda demand, m, left: np.quantile(demand, left / (m + left)), "exchanged"),
+        (lambda demand, m, left: demand.max(), "finer steps"),
+        (lambda demand, m, left: demand, "one number"),
+        (lambda demand, m, left: print(end=""), "`return` missing"),
     ],
-    "02.cross_entropy_on_paper": [
-        (2.996, "that is the sum"),
-        (0.4993, "examples times classes"),
-        (0.458, "is 0.1, not 0.8"),
-        (-1.498, "the sign"),
-        (2.161, "bits"),
-        (0.6505, "base 10"),
-        (1.0, "minus the natural logarithm"),
+    "02.find_the_mistake": [
+        ((0.0744, 0.3185), "not divided by their number"),
+        ((-0.2231, 0.3185), "the sign"),
+        ((0.3219, 0.3185), "bits"),
+        ((0.0969, 0.3185), "base 10"),
+        ((0.7226, 0.3185), "the number of the tutorial"),
+        ((0.3185, 0.3185), "as they are"),
+        ((1.0, 0.3185), "only the term"),
+        ((0.2231, 0.2231), "sum to more than 1"),
+        ((0.2231, 0.1062), "not divided by their number"),
+        ((0.2231, 0.1278), "do not multiply"),
+        ((0.2231, 1.0), "add the three numbers"),
+        (0.2231, "both numbers"),
     ],
     "02.sparse_cross_entropy": [
         (naive_cross_entropy, "subtract each row's largest"),
-        (lambda y, z: cross_entropy_with_a_loop(y, z) * len(y), "sum over the examples"),
+        (cross_entropy_that_indexes_with_minus_one, "the index -1"),
+        (cross_entropy_over_all, "do not count"),
+        (lambda y, z: cross_entropy_with_a_loop(y, z) * np.sum(y >= 0), "sum over the examples"),
         (lambda y, z: -cross_entropy_with_a_loop(y, z), "the sign"),
-        (lambda y, z: cross_entropy_with_a_loop(y, z) / 4, "examples times classes"),
+        (lambda y, z: cross_entropy_with_a_loop(y, z) / z.shape[1], "times classes"),
         (lambda y, z: np.mean(z[np.arange(len(y)), y]), "log of the sum"),
         (lambda y, z: z[:, 0], "return their mean"),
         (lambda y, z: z, "return one number; this"),
