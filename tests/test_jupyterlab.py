@@ -134,8 +134,8 @@ def test_first_hour_of_a_student(lab, student, tmp_path):
     ]
     page.screenshot(path=tmp_path / "opened.png")
 
-    # The guess is shown, and its answer, "missed: 14 of 450" in the original, is not there yet.
-    scroll_to(page, page.locator("blockquote", has_text="Guess"))
+    # The guess is shown, and its answer, "missed: 12 of 450" in the original, is not there yet.
+    scroll_to(page, page.locator("blockquote", has_text="Guess. The network"))
     page.screenshot(path=tmp_path / "guess.png")
     saved = nbformat.read(folder / "lessons" / "00_start_here.ipynb", as_version=4)
     assert not any(cell.outputs for cell in code_cells(saved))
