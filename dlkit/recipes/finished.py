@@ -22,7 +22,7 @@ class FinishedRun:
     model: keras.Model  # from pixels, 0 to 255, to logits
 
     def classify(self, files, on_error="raise"):
-        """Class probabilities of image files, as far as they are readable or `on_error` is not "skip".
+        """Class probabilities of image files. With `on_error="skip"`, those that are not readable are left out.
 
         Returns (probs, indices): a float32 array of shape (count, num_classes), and which of the files they are.
         """
@@ -167,6 +167,10 @@ def evaluate_folder(run, folder, *, on_error="raise"):
         raise DataError(f"{folder}: expected class folders with images. Received: none.")
     labels = np.array([run.class_names.index(name) for name in found for _ in found[name]])
     probs, indices = run.classify(files, on_error)
+    if not len(indices):
+        raise DataError(
+            f"{folder}: expected images that can be read. Received: {len(files)} files, all of them broken."
+        )
     return {
         **{key: run.metrics[key] for key in ("train_counts", "class_weights") if key in run.metrics},
         **results.summarize(labels[indices], probs, run.class_names),

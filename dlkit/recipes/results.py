@@ -1,4 +1,4 @@
-"""The results of a training: its accuracy on the test images, its figures, and what a report of it needs."""
+"""The results of a training: its accuracy on the test images, its figures, and some of its images and answers."""
 
 from itertools import zip_longest
 
@@ -8,8 +8,8 @@ from sklearn.metrics import confusion_matrix
 from dlkit import evaluate, plots, runtime
 from dlkit.recipes.run_folder import CHUNK, write_json
 
-EXAMPLES = 12  # mistakes, and other test images, that are kept for the report
-CALIBRATION = 100  # training images that are kept for quantization
+EXAMPLES = 12  # mistakes, and other test images, that are kept in test.npz
+CALIBRATION = 100  # training images that are kept there, enough to quantize the model
 
 
 def write_results(folder, model, dataset, history, conditions):
@@ -58,7 +58,7 @@ def summarize(labels, probs, class_names):
 
 
 def _examples(dataset, probs):
-    """What `report` and `export` need besides the model, as arrays for test.npz: answers, and some of the images."""
+    """The arrays of test.npz: the answers to all test images, and some of the images."""
     (images, labels), num_classes = dataset.test, len(dataset.class_names)
     mistakes = evaluate.worst_mistakes(labels, probs, EXAMPLES)
     of_class = [np.flatnonzero(labels == k)[: -(-EXAMPLES // num_classes)] for k in range(num_classes)]

@@ -142,6 +142,10 @@ def test_evaluate_stops_at_broken_files_unless_they_are_skipped(run, new_photos)
     with pytest.raises(data.DataError, match=r"broken\.png"):
         recipes.evaluate_folder(run, new_photos)
     assert recipes.evaluate_folder(run, new_photos, on_error="skip")["test_counts"] == [2, 0, 2]
+    for file in new_photos.rglob("*.png"):
+        file.write_bytes(b"")
+    with pytest.raises(data.DataError, match="5 files, all of them broken"):
+        recipes.evaluate_folder(run, new_photos, on_error="skip")
 
 
 @pytest.mark.parametrize("num_classes", [2, 5, 20])
