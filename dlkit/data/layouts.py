@@ -182,24 +182,25 @@ def find_images(paths):
         paths: List of strings or paths. Of a folder, all images in it and below are taken.
 
     Returns:
-        List of paths.
+        List of paths, each of them once.
 
     Raises:
         ValueError: If a path or pattern fits no file, or a folder holds no image.
     """
     files = []
     for path in map(str, paths):
-        found = [path]
-        if Path(path).is_dir():
-            found = sorted(file for file, reason in _walk(path) if not reason)
-            if not found:
-                raise ValueError(f"Expected images in the folder {path}. Received: none.")
-        elif not Path(path).exists():
-            found = sorted(glob.glob(path, recursive=True))
-            if not found:
-                raise ValueError(f"Expected image files. Received: {path}, which fits no file here.")
-        files += map(Path, found)
-    return files
+        matches = [path] if Path(path).exists() else sorted(glob.glob(path, recursive=True))
+        if not matches:
+            raise ValueError(f"Expected image files. Received: {path}, which fits no file here.")
+        found = [file for match in matches for file in (_images_in(match) if Path(match).is_dir() else [Path(match)])]
+        if not found:
+            raise ValueError(f"Expected images in the folder {path}. Received: none.")
+        files += found
+    return list(dict.fromkeys(files))
+
+
+def _images_in(folder):
+    return sorted(file for file, reason in _walk(folder) if not reason)
 
 
 def find_reason(file):

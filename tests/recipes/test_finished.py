@@ -51,6 +51,7 @@ def test_folders_patterns_and_files_name_images(photos, monkeypatch):
     assert names == ["a.png", "broken.jpg", "inner/b.jpg"]
     monkeypatch.chdir(photos)
     assert [file.as_posix() for file in find_images(["*.png", "**/*.jpg"])] == ["a.png", "broken.jpg", "inner/b.jpg"]
+    assert [file.name for file in find_images(["inn*", "**/b.jpg"])] == ["b.jpg"], "a folder; each file once"
     (photos / "notes[1].txt").write_text("text")
     assert [file.name for file in find_images(["notes[1].txt"])] == ["notes[1].txt"], "a file, not a pattern"
 
