@@ -7,26 +7,34 @@ import numpy as np
 from dlkit.exercises.helpers import check_shape, checker, first_match
 
 
-@checker("01.softmax_on_paper")
-def softmax_on_paper(answer):
-    """Checks the softmax of 1001, 1002, 1003, which is that of 0, 1, 2."""
+@checker("01.hinges")
+def hinges(answer):
+    """Checks the weights of three hinges with the slopes 3, 1 and 0, and the number of pieces of the function twice."""
     answer = np.asarray(answer, dtype=float)
-    if hint := check_shape(answer, (3,), "give three numbers, such as [0.1, 0.2, 0.7]"):
+    if hint := check_shape(answer, (4,), "give four numbers, such as (1, 1, 1, 2)"):
         return hint
-    if np.isnan(answer).any():
-        return "infinity divided by infinity is NaN: first subtract the same number from all three logits"
-    exponentials = np.exp([0.0, 1.0, 2.0])
-    expected = exponentials / exponentials.sum()
-    if np.allclose(answer, expected, atol=0.001):
+    weights, pieces = answer[:3], answer[3]
+    if not np.allclose(weights, [3, -2, -1]):
+        hints = [
+            (
+                np.array([3.0, 1.0, 0.0]),
+                "these are the slopes; a hinge adds its weight to the slope before its knot",
+            ),
+            (np.array([3.0, 2.0, 1.0]), "the sizes are right, but at both knots the slope becomes smaller"),
+        ]
+        return first_match(
+            weights, hints, "each weight is the change of the slope at its knot, and f starts with the slope 0"
+        )
+    if pieces == 3:
         return None
-    hints = [
-        (expected[::-1], "the order is reversed: the largest logit gets the largest probability"),
-        (np.array([1001, 1002, 1003]) / 3006, "you divided the logits by their sum; take their exponentials first"),
-    ]
-    if abs(answer.sum() - 1) > 0.002:
-        return f"the probabilities have to sum to 1; yours sum to {answer.sum():.3f}"
-    default_hint = "subtract 1001 from all three logits, which leaves 0, 1, 2; then divide e⁰, e¹ and e² by their sum"
-    return first_match(answer, hints, default_hint, atol=0.001)
+    hints = {
+        9: "the weights are right. The pieces would multiply if the inner function ran through each piece of the outer "
+        "one three times; it only rises, and runs through them once",
+        4: "the weights are right. Count the pieces for x ≥ 0 only, and join neighbors with the same slope",
+        5: "the weights are right. Where the outer function is constant, a knot of the inner one makes no new piece",
+    }
+    default_hint = "the weights are right. Mark the x at which f(x) is 2 or 5, and work out the slope on each side"
+    return hints.get(pieces, default_hint)
 
 
 @checker("01.silu")

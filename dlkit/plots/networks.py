@@ -41,7 +41,16 @@ def plot_network(model, *, min_params=0):
     return fig
 
 
-def plot_dense_network(activations, weights, activation_gradients=None, weight_gradients=None, *, names=None):
+def plot_dense_network(
+    activations,
+    weights,
+    activation_gradients=None,
+    weight_gradients=None,
+    *,
+    pre_activations=None,
+    biases=None,
+    names=None,
+):
     """Draws the units and weights of a small dense network, with activations and weights in blue and gradients in red.
 
     Args:
@@ -70,11 +79,21 @@ def plot_dense_network(activations, weights, activation_gradients=None, weight_g
             for unit, value in enumerate(values):
                 gradient = activation_gradients[layer][unit] if activation_gradients else None
                 _write_pair(ax, layer, heights[layer][unit], value, gradient, 9)
+                _write_sum(ax, layer, heights[layer][unit], unit, pre_activations, biases)
             if names:
                 ax.text(layer, 1.02, names[layer], ha="center")
         ax.set(xlim=(-0.3, len(activations) - 0.7), ylim=(0.02, 1.08))
         ax.axis("off")
     return fig
+
+
+def _write_sum(ax, layer, y, unit, pre_activations, biases):
+    """Writes the pre-activation and the bias of a unit below its circle. The inputs have neither."""
+    if layer:
+        named = {"z": pre_activations, "b": biases}
+        parts = [f"{name} = {values[layer - 1][unit]:.2f}" for name, values in named.items() if values is not None]
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 0.4}
+        ax.text(layer, y - 0.115, ", ".join(parts), ha="center", fontsize=8, color=BLUE, bbox=box, zorder=5)
 
 
 def _write_pair(ax, x, y, forward, backward, size):

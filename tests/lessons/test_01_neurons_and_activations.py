@@ -38,6 +38,13 @@ def test_hinge_network_interpolates_at_knots(lesson, knots):
     np.testing.assert_allclose(lesson.hinge_network(np.cos, knots)(knots), np.cos(knots), atol=1e-12)
 
 
+def test_exercise_on_hinges_counts_the_pieces(lesson):
+    x = np.arange(0, 12, 1 / 96)  # the knots 2/3, 5/3, 2 and 5 lie on this grid
+    f = 3 * lesson.relu(x) - 2 * lesson.relu(x - 2) - lesson.relu(x - 5)
+    assert lesson.count_pieces(f) == 3
+    assert lesson.count_pieces(3 * lesson.relu(f) - 2 * lesson.relu(f - 2) - lesson.relu(f - 5)) == 3
+
+
 def test_tent_doubles_the_pieces(lesson):
     values = lesson.tent(np.linspace(0, 1, 257))
     assert lesson.count_pieces(values) == 2
@@ -83,12 +90,22 @@ def xor(**changed):
 
 
 ALTERNATIVES = {
+    "01.hinges": [[3.0, -2.0, -1.0, 3], np.array([3, -2, -1, 3])],
     "01.silu": [silu()],
-    "01.softmax_on_paper": [np.array([0.09, 0.2447, 0.6652])],
     "01.xor": [xor(W1=[[1, -1], [-1, 1]], b1=[0, 0], W2=[[1], [1]])],
 }
 
 MISTAKES = {
+    "01.hinges": [
+        ((3, -2, -1), "four numbers"),
+        ((3, 1, 0, 3), "these are the slopes"),
+        ((3, 2, 1, 3), "becomes smaller"),
+        ((3, -2, 0, 3), "change of the slope"),
+        ((3, -2, -1, 9), "runs through them once"),
+        ((3, -2, -1, 4), "join neighbors"),
+        ((3, -2, -1, 5), "no new piece"),
+        ((3, -2, -1, 2), "Mark the x"),
+    ],
     "01.silu": [
         (lambda z: silu()(z)[0], "two arrays"),
         (lambda z: (z.sum(), z), "have that shape"),
@@ -99,13 +116,6 @@ MISTAKES = {
         (silu(gradient=lambda z, s: s + z), "use the product rule: "),
         (silu(sigmoid=overflowing), "NumPy warns"),
         (silu(sigmoid=lambda z: overflowing(np.maximum(z, -40)) + 1e-9), "very negative z"),
-    ],
-    "01.softmax_on_paper": [
-        ([0.665, 0.245, 0.09], "reversed"),
-        ([1001 / 3006, 1002 / 3006, 1003 / 3006], "exponentials first"),
-        ([np.nan] * 3, "infinity divided"),
-        ([1, 2.718, 7.389], "sum to 1"),
-        ([0.2, 0.3, 0.5], "subtract 1001"),
     ],
     "01.xor": [
         (xor()[:3], "four arrays"),
