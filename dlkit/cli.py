@@ -1,4 +1,4 @@
-"""Command line: `dlkit lab | doctor | data | train | predict | evaluate`.
+"""Command line: `dlkit lab | doctor | data | train | predict | evaluate | report | export`.
 
 Each command imports what it needs once it has been chosen, so that `dlkit doctor` can examine a machine on which
 NumPy or TensorFlow is missing.
@@ -202,3 +202,5 @@ def _train(options):
     else:
         result, warnings = recipes.describe(metrics)
         print(f"{result} Results, figures and model: {options.out}", *warnings, sep="\n")
+        if (report := Path(options.out) / "report.html").exists():  # a run that was finished before may have none
+            print(f"Report: {report}")

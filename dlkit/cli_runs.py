@@ -1,4 +1,4 @@
-"""Commands on finished runs: `dlkit predict | evaluate`."""
+"""Commands on finished runs: `dlkit predict | evaluate | report | export`."""
 
 import contextlib
 import csv
@@ -21,6 +21,13 @@ def add_commands(add_command):
     evaluate.add_argument("folder", metavar="FOLDER", help="folder of images with the classes of the run")
     evaluate.add_argument("--json", action="store_true", help="print the result as JSON")
     evaluate.add_argument("--skip-broken", action="store_true", help="leave out files that cannot be read as images")
+    report = _add_run(add_command("report", _report, "write the report of a finished run as one HTML file"))
+    report.add_argument("--out", metavar="FILE", help="the HTML file, default report.html in the run folder")
+    export = _add_run(add_command("export", _export, "write the model of a finished run for phones or other programs"))
+    formats = "litert for phones, int8 for phones in a quarter of the space, saved_model for TensorFlow, or onnx"
+    export.add_argument("--format", required=True, choices=("litert", "int8", "saved_model", "onnx"), help=formats)
+    export.add_argument("--out", metavar="PATH", help="the file or, for saved_model, the folder; default in RUN")
+    export.add_argument("--overwrite", action="store_true", help="replace what is there")
 
 
 def _add_run(command):
@@ -87,6 +94,25 @@ def _evaluate(options):
         print(f"{name:{width}}  {metrics['test_counts'][k]:6,}  {recall}  {taken}".rstrip())
     result, warnings = recipes.describe(metrics)
     print(result, *warnings, sep="\n")
+
+
+def _report(options):
+    check_path(options.run_folder, "the run folder of a finished training")
+    if options.out:
+        check_path(Path(options.out).parent, "an existing folder for the report")
+    import_recipes()
+    from dlkit.recipes import report
+
+    print(f"✓ Report: {report.write_report(options.run_folder, options.out)}")
+
+
+def _export(options):
+    check_path(options.run_folder, "the run folder of a finished training")
+    import_recipes()
+    from dlkit.recipes import export_run
+
+    given = {"format": options.format, "out": options.out, "overwrite": options.overwrite}
+    print(export_run.in_words(export_run.export_run(options.run_folder, **given)))
 
 
 def check_path(path, expected):

@@ -38,7 +38,7 @@ def grad_cam(model, images, classes=None, *, layer):
     output = model.get_layer(layer).output
     if len(output.shape) != 4:
         raise ValueError(f"Expected a layer with rows, columns and channels. Received: {layer}, shape {output.shape}.")
-    maps_and_logits = keras.Model(model.inputs, [output, model.outputs[0]])
+    maps_and_logits = _add_output(model, layer)
 
     # Compiled without the gradients of the weights: with them, TensorFlow 2.21 crashes on processors for 8 channels.
     @tf.function
@@ -61,3 +61,13 @@ def grad_cam(model, images, classes=None, *, layer):
     cams = tf.nn.relu(tf.reduce_sum(weights * maps, axis=-1, keepdims=True))  # (count, rows, columns, 1)
     cams = tf.cast(tf.image.resize(cams, images.shape[1:3]), "float32")[..., 0].numpy()
     return validation.check_finite("class activation maps", cams)
+
+
+def _add_output(model, name):
+    """A model that also returns the output of a layer, with the weights of `model`."""
+    if not isinstance(model, keras.Sequential):
+        return keras.Model(model.inputs, [model.get_layer(name).output, model.outputs[0]])
+    # Adding a layer to a Sequential calls the earlier ones again, and their `output` stays that of the first call.
+    inputs = values = keras.Input(model.input_shape[1:])
+    outputs = {layer.name: (values := layer(values)) for layer in model.layers}
+    return keras.Model(inputs, [outputs[name], values])

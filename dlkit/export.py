@@ -56,7 +56,7 @@ def to_litert(model, path, *, quantization="float32", calibration=None):
         calibration = _check_calibration(model, calibration)
     part = path.with_name(f"{path.name}.part")
     try:
-        part.write_bytes(_convert(_in_float32(model), quantization, calibration))
+        part.write_bytes(_convert(in_float32(model), quantization, calibration))
         LiteRT(part)  # raises an error if the file is damaged
         os.replace(part, path)
     finally:
@@ -77,8 +77,15 @@ def _check_calibration(model, calibration):
     return np.asarray(evaluate.check_inputs(model, calibration, name="calibration"), "float32")
 
 
-def _in_float32(model):
-    """The model itself, or a copy without 16-bit numbers, with which LiteRT cannot compute."""
+def in_float32(model):
+    """The model itself, or a copy of it without 16-bit numbers, with which LiteRT cannot compute.
+
+    Args:
+        model: A built `keras.Model`, perhaps in mixed precision.
+
+    Returns:
+        A `keras.Model` that computes in float32.
+    """
     if not any("float16" in layer.compute_dtype for layer in model.layers):
         return model
     config = keras.saving.serialize_keras_object(model)

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -112,3 +113,10 @@ def download(server):
         return Download("file.bin", SHA256, tuple(f"http://127.0.0.1:{server.server_port}{path}" for path in paths))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """The path of axe-core, which finds barriers for readers who use a screen reader or see less."""
+    module = pytest.importorskip("axe_playwright_python", reason="needs the extra browser")
+    return Path(module.__file__).parent / "axe.min.js"

@@ -45,6 +45,17 @@ def test_grad_cam_takes_a_class_for_each_image(network):
     np.testing.assert_allclose(explain.grad_cam(network, IMAGES, [0, 3, 1], layer="norm"), expected, atol=1e-6)
 
 
+def test_grad_cam_of_a_sequential_that_was_loaded(tmp_path):
+    """Keras adds its layers one by one and calls the earlier ones anew, so `layer.output` belongs to another call."""
+    body = [layers.Conv2D(5, 3, name="conv"), layers.Flatten(), layers.Dense(4)]
+    model = randomize(keras.Sequential([keras.Input((8, 6, 3)), *body]))
+    expected = explain.grad_cam(keras.Model(model.inputs, model.outputs), IMAGES, 3, layer="conv")
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(explain.grad_cam(loaded, IMAGES, 3, layer="conv"), expected, atol=1e-6)
+    assert expected.max() > 0
+
+
 def test_grad_cam_has_the_size_of_the_images():
     inputs = keras.Input((8, 8, 3))
     x = layers.Conv2D(4, 3, strides=4, padding="same", name="small")(inputs)

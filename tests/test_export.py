@@ -95,7 +95,7 @@ def test_a_model_in_mixed_precision_is_exported_in_float32(network, tmp_path, pr
     assert mixed.layers[2].compute_dtype == precision.removeprefix("mixed_")
     mixed.set_weights(network.get_weights())
     mixed.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    copy = export._in_float32(mixed)
+    copy = export.in_float32(mixed)
     assert {layer.compute_dtype for layer in copy.layers} == {"float32"}
     np.testing.assert_allclose(copy.predict_on_batch(IMAGES), network.predict_on_batch(IMAGES), atol=1e-4)
     converted = []

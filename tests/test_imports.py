@@ -21,6 +21,7 @@ DLKIT = ROOT / "dlkit"
 FILES = sorted(DLKIT.rglob("*.py"))
 
 MAY_IMPORT_TENSORFLOW = ("runtime/", "data/", "explain.py", "export.py", "training/distributed.py")
+MAY_IMPORT_TENSORFLOW += ("recipes/read_export.py",)  # a program of its own
 MAY_IMPORT_MATPLOTLIB = ("plots/",)
 
 # Where imports inside functions are allowed, and of which packages; None stands for all.
@@ -34,6 +35,8 @@ LATE_IMPORTS = {
     "plots/curves.py": {"IPython"},  # needed in notebooks only
     "models/sequence.py": {"keras_hub"},  # an optional package that takes seconds to import
     "transfer/efficientnet.py": {"keras_hub", "kagglehub"},
+    "recipes/export_run.py": {"onnx"},  # of the extra
+    "recipes/read_export.py": {"onnxruntime", "tensorflow"},  # a program that needs one of them
     "training/fit.py": {"dlkit.training.distributed"},  # needs TensorFlow; the rest runs on every Keras backend
 }
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from dlkit import data, runtime, validation
 from dlkit.data import folders
-from dlkit.recipes import results, run_folder
+from dlkit.recipes import report, results, run_folder
 from dlkit.recipes.base import Job, Recipe
 from dlkit.recipes.finished import evaluate_folder, predict
 from dlkit.recipes.from_scratch import FROM_SCRATCH, FromScratch
@@ -42,7 +42,7 @@ def train(
 
     The same call with more epochs continues a finished training whose learning rate has not fallen to zero.
 
-    The folder ends up with `model.keras`, `confusion.png`, `predictions.png` and, written last, `metrics.json`. Several
+    The folder ends up with `model.keras`, `confusion.png`, `predictions.png`, `metrics.json` and `report.html`. Several
     GPUs of one machine are used automatically. When TF_CONFIG names several machines, start the same command on each of
     them: they train together, and worker 0 writes the run folder.
 
@@ -89,6 +89,8 @@ def train(
         # The same data may come from another place on another machine.
         if agree({**settings, "data": settings["data"]["sha256"]}, finished=finished):
             print(f"{out} is finished already.")
+            if not index and (out / "test.npz").exists() and not (out / "report.html").exists():
+                report.write_report(out)
             return None if index else run_folder.read_json(file)
         strategy = runtime.strategy()
         if recipe.class_weights and strategy:
@@ -103,8 +105,10 @@ def train(
         model = _copy(model)
         if recipe.flip_tta:
             report_flips(model, splits[1])
-        conditions = {**job.read_settings(), **conditions, "flip_tta": recipe.flip_tta}
-        return results.write_results(out, model, dataset, history, conditions)
+        conditions = {**job.read_settings(), **conditions, "flip_tta": recipe.flip_tta, "on_error": on_error}
+        metrics = results.write_results(out, model, dataset, history, conditions)
+        report.write_report(out)
+        return metrics
 
 
 def _find(name):

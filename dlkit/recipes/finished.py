@@ -86,6 +86,31 @@ def load(run):
     return FinishedRun(folder, metrics, class_names, _load_model(folder / "model.keras", len(class_names)))
 
 
+def read_arrays(folder):
+    """Reads the test results of a finished run.
+
+    Args:
+        folder: Path of the run folder.
+
+    Returns:
+        Dictionary of arrays, the content of `test.npz`.
+
+    Raises:
+        data.DataError: If the file is missing, as in runs of earlier versions, or damaged.
+    """
+    file = folder / "test.npz"
+    if not file.exists():
+        raise DataError(
+            f"{folder} lacks test.npz: it was deleted, or an earlier version made this run. Train again with "
+            "--overwrite."
+        )
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{file} is damaged: {error}. Train again with --overwrite.") from error
+
+
 def _load_model(file, num_classes):
     """A model of any origin: Keras's safe mode runs none of its code, and what does not classify images is refused."""
     try:

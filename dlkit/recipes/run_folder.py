@@ -57,6 +57,7 @@ def describe_data(dataset):
         "name": dataset.name,
         "is_real": dataset.is_real,
         "source": dataset.source,
+        "description": dataset.description,
         "sha256": digest.hexdigest(),
         "train_images": len(dataset.train[1]),
         "test_images": len(dataset.test[1]),

@@ -30,6 +30,7 @@ def small_backbone(monkeypatch):
 
 @pytest.fixture
 def no_figures(monkeypatch):
-    """Runs write empty figures; `test_train.py` looks at real ones."""
+    """Runs write empty figures and no report; `test_train.py` and `test_report.py` look at real ones."""
     monkeypatch.setattr("dlkit.plots.plot_confusion_matrix", draw_nothing)
     monkeypatch.setattr("dlkit.plots.plot_predictions", draw_nothing)
+    monkeypatch.setattr("dlkit.recipes.report.write_report", lambda run: None)

@@ -52,7 +52,7 @@ def start_and_wait_for_checkpoint(folder, **options):
 def test_train_writes_all_results(finished):
     out, done = finished
     names = {"settings.json", "checkpoint.npz", "metrics.json", "confusion.png", "predictions.png", "model.keras"}
-    assert {path.name for path in out.iterdir()} == {*names, "test.npz", ".lock"}
+    assert {path.name for path in out.iterdir()} == {*names, "test.npz", "report.html", ".lock"}
     metrics = json.loads((out / "metrics.json").read_text())
     low, high = metrics["accuracy_interval_95"]
     assert 0.93 < low < metrics["accuracy"] < high <= 1

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 import pytest
 
 from dlkit import data
+from tests.pages import AXE, FAULTS
 from tools.notebooks import LESSONS, ROOT, SOLUTIONS
 
 pytestmark = pytest.mark.slow
@@ -37,13 +38,6 @@ def site(tmp_path_factory):
         done = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
     return folder / "html"
-
-
-@pytest.fixture(scope="module")
-def axe():
-    """The path of axe-core, which finds barriers for readers who use a screen reader or see less."""
-    module = pytest.importorskip("axe_playwright_python", reason="needs the extra browser")
-    return Path(module.__file__).parent / "axe.min.js"
 
 
 @pytest.fixture
@@ -107,32 +101,6 @@ def test_pages_load_nothing_from_the_network(site):
             r"""<(?:script|img|link)\b[^>]*(?:src|href)=["'](?:https?:)?//.*?>""", path.read_text("utf-8")
         )
         assert [tag for tag in loaded if 'rel="canonical"' not in tag] == [], path
-
-
-# What is wrong with a page, as a browser shows it.
-FAULTS = """() => {
-  const faults = [];
-  const math = document.querySelectorAll("span.math, div.math");
-  const typeset = [...math].filter((part) => part.querySelector("mjx-container"));
-  if (typeset.length < math.length) faults.push(`${math.length - typeset.length} formulas are not typeset`);
-  if (document.querySelector("[data-mjx-error], mjx-merror")) faults.push("a formula has an error");
-  for (const image of document.images) {
-    if (!image.getAttribute("alt")?.trim() || /\\.png$/.test(image.alt)) faults.push(`no alt: ${image.src.slice(-60)}`);
-    if (image.complete && !image.naturalWidth) faults.push(`not loaded: ${image.src.slice(-60)}`);
-  }
-  const root = document.documentElement;
-  if (root.scrollWidth > root.clientWidth + 1) faults.push(`${root.scrollWidth} pixels wide`);
-  return faults;
-}"""
-AXE = """async (allColors) => {
-  document.querySelectorAll("details").forEach((part) => (part.open = true));
-  // Thousands of colored words of code take most of the time; one lesson is checked with them.
-  if (!allColors) axe.configure({ rules: [{ id: "color-contrast", selector: ":not(.highlight *)" }] });
-  const part = { include: [["html"]], exclude: [["mjx-container"]] }; // MathJax brings its own text for screen readers
-  const found = await axe.run(part, { resultTypes: ["violations"], preload: false });
-  const serious = found.violations.filter((violation) => ["serious", "critical"].includes(violation.impact));
-  return serious.map((v) => `${v.id}: ${v.nodes.length}, such as ${v.nodes[0].html.slice(0, 150)}`);
-}"""
 
 
 @pytest.mark.parametrize(("viewport", "dark"), [(DESKTOP, False), (PHONE, True)], ids=["desktop", "dark phone"])
