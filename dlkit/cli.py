@@ -6,6 +6,7 @@ NumPy or TensorFlow is missing.
 
 import argparse
 import errno
+import os
 import sys
 from pathlib import Path
 
@@ -40,11 +41,16 @@ def main(arguments=None):
             stream.reconfigure(encoding="utf-8", errors="replace")  # for ✓ on consoles with an old code page
     options = _parser().parse_args(arguments)
     try:
-        return options.run(options) or 0
+        status = options.run(options) or 0
+        sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
         resume = " What was finished is saved; the same command resumes from there."
         print(f"\nStopped.{resume if options.run is _train else ''}", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # the reader has seen enough, as in `dlkit predict RUN photos | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
+        return 1
     except Exception as error:
         if not (message := _explain(error)):
             raise

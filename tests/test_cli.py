@@ -251,3 +251,11 @@ def test_ctrl_c_in_another_command_promises_nothing(monkeypatch, capsys):
     monkeypatch.setattr(recipes, "predict", raises(KeyboardInterrupt()))
     assert main(["predict", str(ROOT / "dlkit"), str(ROOT / "README.md")]) == 130
     assert capsys.readouterr().err == "\nStopped.\n"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    """As in `dlkit data list | head -1`."""
+    command = [sys.executable, "-m", "dlkit", "data", "list"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
