@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import keras
 import numpy as np
 
 from dlkit import runtime
-from dlkit.exercises.helpers import check_accuracies, check_number, check_shape, checker
+from dlkit.exercises.helpers import check_number, check_shape, checker, first_match
 
 
-@checker("05.count_parameters")
-def count_parameters(answer):
-    """Checks the number of weights and biases of a network 784-100-50-10."""
+@checker("05.largest_width")
+def largest_width(answer):
+    """Checks the largest u for which a network 784-u-u-10 has at most 200,000 weights and biases."""
     hints = {
-        784 * 100 + 100 * 50 + 50 * 10: "each unit also has a bias, which makes 160 biases",
-        784 * 100 + 100 * 50 + 50 * 10 + 784 + 160: "the pixels are inputs, not units; they have no bias",
-        28 * 100 + 100 + 5050 + 510: "an image has 28 · 28 = 784 pixels",
-        784 * 100 + 100 + 5050: "the last layer, from 50 units to 10 logits, is missing",
+        201: "each unit also has a bias: 784 u weights become 785 u parameters, and so on",
+        251: "between the two hidden layers there are u · u more weights",
+        252: "between the two hidden layers there are u · u more weights",
+        254: "that counts the first layer only; the second hidden layer and the logits have parameters, too",
+        255: "that counts the first layer only; the second hidden layer and the logits have parameters, too",
+        202: "the last layer, from u units to 10 logits, is missing",
     }
-    default_hint = "for each layer, compute inputs times units, plus one bias for each unit; then add up the layers"
-    return check_number(answer, "parameters", 84_060, hints, default_hint)
+    default_hint = "add up 785 u, (u + 1) u and 10 (u + 1), and find the largest u for which the sum is at most 200,000"
+    return check_number(answer, "units", 200, hints, default_hint)
 
 
 def _ways_to_clip(gradients, limit):
@@ -92,18 +92,62 @@ def _check_training_mode(student, x, y):
     return None
 
 
+class _Pixels(keras.layers.Layer):
+    """Returns some of the pixels of an image as its logits, in random order."""
+
+    def __init__(self, positions):
+        super().__init__()
+        self.positions = positions
+
+    def call(self, images):
+        return keras.ops.take(keras.ops.reshape(images, (-1, int(np.prod(images.shape[1:])))), self.positions, axis=1)
+
+
+def _accuracy(images, labels, positions):
+    """The fraction of images in which the brightest of the pixels at these positions is the one of the label."""
+    return np.mean(images.reshape(len(images), -1)[:, positions].argmax(axis=1) == labels)
+
+
 @checker("05.shifted_digits")
-def shifted_digits(answer):
-    """Checks {shift in pixels: test accuracy}: the accuracy of an MLP falls as the shift grows."""
-    if not isinstance(answer, dict) or not set(range(5)) <= set(answer):
-        return "give a dictionary with the shifts 0, 1, 2, 3 and 4, such as {0: 0.95, 1: …}"
-    measured = [float(answer[shift]) for shift in range(5)]
-    if hint := check_accuracies(measured):
-        return hint
-    if measured[0] < 0.85:
-        return f"without a shift, the accuracy is only {measured[0]:.0%}; train the network as in the lesson"
-    if measured[4] > measured[0] - 0.1:
-        return "a shift of four pixels costs more. Shift the test images only, along axis 2, and do not train on them"
-    if any(further > nearer + 0.02 for nearer, further in pairwise(measured)):  # a pixel may gain a little by chance
-        return "a longer shift should cost more; check which accuracy belongs to which shift"
+def shifted_digits(student):
+    """Checks the accuracy on shifted images for a network whose logits are ten pixels, with two sizes and shifts."""
+    rng = np.random.default_rng(5)
+    for count, size, shift in ((300, (9, 7), 2), (200, (8, 8), 3)):
+        images = rng.integers(0, 256, (count, *size)).astype("uint8")
+        positions = rng.permutation(size[0] * size[1])[:10]
+        network = keras.Sequential([keras.Input(size), _Pixels(positions)])
+        rolls = {name: np.roll(images, by, axis) for name, (by, axis) in _wrong_shifts(shift).items()}
+        right = np.roll(images, shift, axis=2)
+        # Labels of which the shifted images give nine tenths back, so that every wrong shift has another accuracy
+        labels = right.reshape(count, -1)[:, positions].argmax(axis=1)
+        labels[: count // 10] = (labels[: count // 10] + 1) % 10
+        given = images.copy()
+        found = student(network, given, labels.copy(), shift)
+        if not np.array_equal(given, images):
+            return "your function changes the images that it is given; np.roll returns a copy, which is enough"
+        if hint := check_shape(found, (), "return the accuracy, one number"):
+            return hint
+        expected, found = _accuracy(right, labels, positions), float(found)
+        if np.isclose(found, expected, atol=1e-6):
+            continue
+        if np.isclose(found, 100 * expected, atol=1e-4):
+            return "an accuracy is a fraction between 0 and 1, not a percentage"
+        hints = [(_accuracy(rolled, labels, positions), name) for name, rolled in rolls.items()]
+        hints += [
+            (1 - expected, "that is the fraction of errors; return the fraction of correct answers"),
+            (round(expected * count), "that is the number of correct answers; return the fraction"),
+        ]
+        default_hint = "compare the labels with the places of the largest logits, and return the mean of what is equal"
+        return first_match(found, hints, default_hint, atol=1e-6)
     return None
+
+
+def _wrong_shifts(shift):
+    """Wrong ways to shift, as {hint: (distance, axis)}."""
+    return {
+        "the images are not shifted": (0, 2),
+        "that shifts to the left; a positive distance in np.roll shifts to the right": (-shift, 2),
+        "that shifts downward; the columns are axis 2": (shift, 1),
+        "that exchanges whole images; axis 0 counts the images, axis 2 the columns": (shift, 0),
+        "without an axis, np.roll shifts pixels from one row into the next; give axis=2": (shift, None),
+    }

@@ -45,6 +45,46 @@ def test_train_by_hand_matches_fit_step_by_step(lesson, optimizer):
     np.testing.assert_allclose(mean, history.history["loss"][0], rtol=1e-5)
 
 
+def test_numpy_step_matches_gradient_tape(lesson):
+    rng = np.random.default_rng(2)
+    weights = [rng.normal(size=shape) for shape in ((3, 5), (5,), (5, 4), (4,))]
+    x, y = rng.normal(size=(6, 3)), rng.integers(0, 4, 6)
+    variables = [tf.Variable(w) for w in weights]
+    with tf.GradientTape() as tape:
+        hidden = tf.nn.relu(x @ variables[0] + variables[1])
+        logits = hidden @ variables[2] + variables[3]
+        loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
+    gradients = tape.gradient(loss, variables)
+    for found, w, g in zip(lesson.numpy_step(x, y, weights, 0.3), weights, gradients, strict=True):
+        np.testing.assert_allclose(found, w - 0.3 * g.numpy(), atol=1e-10)
+
+
+def test_watched_model_trains_like_keras_and_logs_the_gradient(lesson):
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (64, 28, 28)).astype("uint8"), rng.integers(0, 10, 64)
+    network = lesson.build_functional()
+    start, found = network.get_weights(), []
+    for model in (network, lesson.WatchedModel(network.inputs, network.outputs)):
+        model.set_weights(start)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.SGD(0.1), loss, metrics=["accuracy"])
+        history = model.fit(images, labels, 64, shuffle=False, verbose=0).history
+        found.append((model.get_weights(), history))
+    (weights, plain), (watched_weights, watched) = found
+    for w, v in zip(weights, watched_weights, strict=True):
+        np.testing.assert_allclose(w, v, atol=1e-6)
+    assert watched["accuracy"] == plain["accuracy"]
+    np.testing.assert_allclose(watched["loss"], plain["loss"], rtol=1e-5)
+    length = np.sqrt(sum(np.sum(((a - b) / 0.1) ** 2) for a, b in zip(start, watched_weights, strict=True)))
+    np.testing.assert_allclose(watched["gradient_length"], [length], rtol=1e-3)
+
+
+def test_make_pairs_compares_with_the_next_image(lesson):
+    inputs, targets = lesson.make_pairs(np.arange(4)[:, None, None] + np.zeros((4, 28, 28)), np.array([3, 1, 1, 2]))
+    assert targets["larger"].ravel().tolist() == [1, 0, 0, 0]
+    assert inputs["right"][:, 0, 0].tolist() == [1, 2, 3, 0]
+
+
 def test_scramble_permutes_all_images_alike(lesson):
     images = np.arange(2 * 784).reshape(2, 28, 28)
     lesson.order = np.random.default_rng(1).permutation(784)
@@ -91,13 +131,32 @@ def clipped_by_formula(network, loss_function, optimizer, x, y, limit):
     return np.mean(error**2)
 
 
-SHIFTED = {0: 0.95, 1: 0.9, 2: 0.75, 3: 0.5, 4: 0.3}
+def accuracy_of(shifted, score=lambda hits: hits.mean()):
+    def answer(network, images, labels, shift):
+        logits = np.asarray(network(shifted(images, shift)))
+        return score(logits.argmax(axis=1) == labels)
+
+    return answer
+
+
+def by_evaluate(network, images, labels, shift):
+    network.compile(metrics=["accuracy"], loss="sparse_categorical_crossentropy")
+    return network.evaluate(np.roll(images, shift, 2), labels, verbose=0)[1]
+
+
+def in_place(network, images, labels, shift):
+    images[:] = np.roll(images, shift, axis=2)
+    return np.mean(network.predict(images, verbose=0).argmax(axis=1) == labels)
+
+
+def to_the_right(images, shift):
+    return np.roll(images, shift, axis=2)
 
 
 ALTERNATIVES = {
     "05.clipped_step": [clipped()],
-    "05.count_parameters": [84_060.0],
-    "05.shifted_digits": [{**SHIFTED, 6: 0.2}, SHIFTED | {0: 0.94, 1: 0.943}],
+    "05.largest_width": [200.0],
+    "05.shifted_digits": [accuracy_of(to_the_right), by_evaluate],
 }
 
 MISTAKES = {
@@ -116,19 +175,26 @@ MISTAKES = {
         (clipped(swapped=True), "targets first"),
         (clipped_by_formula, "linear network"),
     ],
-    "05.count_parameters": [
-        (83_900, "bias"),
-        (84_844, "no bias"),
-        (8_460, "784 pixels"),
-        (83_550, "last layer"),
-        (1, "inputs times units"),
+    "05.largest_width": [
+        (201, "bias"),
+        (251, "two hidden layers"),
+        (254, "first layer only"),
+        (202, "last layer"),
+        (100, "add up 785 u"),
     ],
     "05.shifted_digits": [
-        ({0: 0.95, 1: 0.9}, "the shifts 0, 1, 2, 3 and 4"),
-        ({k: 100 * v for k, v in SHIFTED.items()}, "percentages"),
-        (SHIFTED | {0: 0.5}, "as in the lesson"),
-        (SHIFTED | {4: 0.94}, "the test images only"),
-        (SHIFTED | {2: 0.4, 3: 0.5}, "should cost more"),
+        (accuracy_of(lambda images, shift: images), "not shifted"),
+        (accuracy_of(lambda images, shift: np.roll(images, -shift, axis=2)), "to the left"),
+        (accuracy_of(lambda images, shift: np.roll(images, shift, axis=1)), "downward"),
+        (accuracy_of(lambda images, shift: np.roll(images, shift, axis=0)), "whole images"),
+        (accuracy_of(lambda images, shift: np.roll(images, shift)), "without an axis"),
+        (accuracy_of(to_the_right, lambda hits: 100 * hits.mean()), "percentage"),
+        (accuracy_of(to_the_right, lambda hits: 1 - hits.mean()), "fraction of errors"),
+        (accuracy_of(to_the_right, np.sum), "number of correct answers"),
+        (accuracy_of(to_the_right, lambda hits: hits), "one number"),
+        (accuracy_of(to_the_right, lambda hits: None), "is the `return` missing"),
+        (accuracy_of(lambda images, shift: to_the_right(images, 2)), "places of the largest logits"),
+        (in_place, "changes the images"),
     ],
 }
 

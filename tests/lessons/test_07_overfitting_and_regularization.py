@@ -71,6 +71,53 @@ def test_solution_early_stopping_matches_keras(lesson_path, patience):
     assert solution.early_stopping(losses, patience) == (run, callback.best_epoch + 1)
 
 
+@pytest.mark.parametrize(("width", "count"), [(3, 7), (40, 1), (17, 50)])
+@pytest.mark.parametrize(("decay", "r"), [(0.0, 0.0), (0.02, 0.0), (0.003, 0.5)])
+def test_gradients_match_tensorflow(lesson, width, count, decay, r):
+    rng = np.random.default_rng(0)
+    params = [rng.normal(size=shape) for shape in ((196, width), (width,), (width, 10), (10,))]
+    x, y = rng.normal(size=(count, 196)), rng.dirichlet(np.ones(10), size=count)
+    mask = (rng.random((count, width)) >= r) / (1 - r)
+    variables = [tf.Variable(w) for w in params]
+    with tf.GradientTape() as tape:
+        W1, b1, W2, b2 = variables
+        z = (tf.nn.relu(x @ W1 + b1) * mask) @ W2 + b2
+        penalty = decay * (tf.reduce_sum(W1**2) + tf.reduce_sum(W2**2))
+        loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(y, z)) + penalty
+    for ours, theirs in zip(lesson.gradients(params, x, y, decay, mask), tape.gradient(loss, variables), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-9)
+
+
+def test_adam_step_matches_keras(lesson):
+    rng = np.random.default_rng(0)
+    start = rng.normal(size=(4, 3)).astype("float32")
+    variable, optimizer = keras.Variable(start), keras.optimizers.Adam(0.01)
+    params, m, v = [start.copy()], [np.zeros_like(start)], [np.zeros_like(start)]
+    for t in range(1, 6):
+        g = rng.normal(size=start.shape).astype("float32")
+        lesson.adam_step(params, [g], m, v, t, 0.01)
+        optimizer.apply([tf.constant(g)], [variable])
+    np.testing.assert_allclose(params[0], variable.numpy(), atol=1e-5)
+    assert np.abs(params[0] - start).max() > 0.01
+
+
+@pytest.mark.parametrize("s", [1, 2])
+def test_random_shift_draws_every_variant_and_no_other(lesson, s):
+    image = np.random.default_rng(0).random((14, 14)).astype("float32")
+    found = lesson.random_shift(np.tile(image.ravel(), (2_000, 1)), s, np.random.default_rng(1))
+    padded = np.pad(image, s)
+    expected = {padded[i : i + 14, j : j + 14].tobytes() for i in range(2 * s + 1) for j in range(2 * s + 1)}
+    assert {row.tobytes() for row in found} == expected
+
+
+def test_shrink_averages_blocks(lesson):
+    image = np.zeros((1, 28, 28), "uint8")
+    image[0, 2:4, 4:6] = [[255, 0], [255, 255]]
+    small = lesson.shrink(image).reshape(14, 14)
+    assert small[1, 2] == pytest.approx(0.75)
+    assert small.sum() == pytest.approx(0.75)
+
+
 # Exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
@@ -92,19 +139,34 @@ def early_stopping(since=0, strict=True, late=0, best_of=None):
     return answer
 
 
+def ridge(on_training=False, choose=min, factor=1, index=False, by_svd=False):
+    def weights(h, y, strength):
+        if by_svd:
+            u, s, vt = np.linalg.svd(h, full_matrices=False)
+            return vt.T @ ((s / (s**2 + strength))[:, None] * (u.T @ y))
+        return np.linalg.solve(h.T @ h + factor * strength * np.eye(h.shape[1]), h.T @ y)
+
+    def answer(h, y, val_h, val_y, strengths):
+        x, target = (h, y) if on_training else (val_h, val_y)
+        errors = [np.mean((x @ weights(h, y, s) - target) ** 2) for s in strengths]
+        k = errors.index(choose(errors))
+        return k + 10 if index else strengths[k]
+
+    return answer
+
+
 ALTERNATIVES = {
-    "07.combined_tricks": [{"mine": np.array([0.9, 0.91, 0.92]), "plain": (0.87, 0.88, 0.87), "seconds": 40}],
+    "07.best_strength": [ridge(), ridge(by_svd=True)],
     "07.early_stopping": [early_stopping(since=1)],
     "07.l2_step": [2.944],
 }
 
 MISTAKES = {
-    "07.combined_tricks": [
-        ({"plain": [0.87, 0.88, 0.87]}, "give a dictionary"),
-        ({"plain": [0.87, 0.88], "mine": [0.9, 0.91]}, "at least three seeds"),
-        ({"plain": [87, 88, 87], "mine": [90, 91, 92]}, "percentages"),
-        ({"plain": [0.87, 0.88, 0.87], "mine": [0.9, 0.9, 0.9]}, "the same accuracy"),
-        ({"plain": [0.87, 0.88, 0.87], "mine": [0.88, 0.88, 0.87]}, "gained most"),
+    "07.best_strength": [
+        (ridge(on_training=True), "lowest training error"),
+        (ridge(choose=max), "highest validation error"),
+        (ridge(factor=100), "λ times the identity"),
+        (ridge(index=True), "one of the given strengths"),
     ],
     "07.early_stopping": [
         (early_stopping(since=0), "counted from 1"),
