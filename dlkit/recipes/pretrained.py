@@ -132,14 +132,15 @@ class FineTuning(Recipe):
         history = head.fit(
             train_features,
             job.train_split[1],
-            batch_size=128,
+            batch_size=self.batch_size,  # small for few images, which gives the head enough steps
             epochs=30,
             validation_data=(val_features, job.val_split[1]),
-            callbacks=[keras.callbacks.EarlyStopping(monitor="val_accuracy", patience=3, restore_best_weights=True)],
+            # Not the accuracy: with a handful of validation images, it is soon as high as it can be.
+            callbacks=[keras.callbacks.EarlyStopping(monitor="val_loss", patience=3, restore_best_weights=True)],
             class_weight=self.class_weight(job.train_split[1]),
             verbose=0,
         ).history
-        best = int(np.argmax(history["val_accuracy"]))
+        best = int(np.argmin(history["val_loss"]))
         accuracy, loss = history["val_accuracy"][best], history["val_loss"][best]
         print(f"Head on frozen features: validation accuracy {accuracy:.4f} after {len(history['loss'])} epochs.")
         return {"phase": "head", "val_accuracy": accuracy, "val_loss": loss, "seconds": time.perf_counter() - start}
