@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-from sklearn.metrics import f1_score
 
 from dlkit.exercises.helpers import check_shape, checker, first_match
 
@@ -34,33 +33,49 @@ def precision_and_recall(answer):
     return first_match(answer, hints, default_hint, atol=0.002)
 
 
-@checker("06.macro_f1")
-def macro_f1(student):
-    """Checks the macro F1 against scikit-learn's, including classes that never occur."""
+def _cost(y, scores, threshold, miss_cost, alarm_cost):
+    predicted = scores >= threshold
+    return miss_cost * np.sum(y & ~predicted) + alarm_cost * np.sum(~y & predicted)
+
+
+@checker("06.cheapest_threshold")
+def cheapest_threshold(student):
+    """Checks the total cost of the returned threshold against the cost of every possible one."""
     rng = np.random.default_rng(6)
-    labels = rng.choice(5, 60, p=[0.5, 0.3, 0.1, 0.05, 0.05])
-    predicted = np.where(rng.random(60) < 0.7, labels, rng.integers(0, 4, 60))
-    cases = [(np.array([0, 0, 1]), np.array([0, 0, 0]), 2), (labels, predicted, 5), (labels, predicted, 7)]
-    for truth, predictions, count in cases:
-        found = student(truth.copy(), predictions.copy(), count)
-        if hint := check_shape(found, (), "return one number, the mean over the classes"):
+    y = rng.random(80) < 0.3
+    scores = np.round(rng.normal(size=80) + 1.2 * y, 1)  # with ties
+    hopeless = np.append(rng.random(30), 2.0), np.append(rng.random(30) < 0.2, False)
+    cases = [(y, scores, 4.3, 1.1), (y[:50], scores[:50], 1.0, 1.7), (hopeless[1], hopeless[0], 1.0, 40.0)]
+    cases += [(y, scores, 1.5, 0.2), (y, scores, 0.8, 0.3)]
+    for truth, values, *costs in cases:
+        found = student(truth.copy(), values.copy(), *costs)
+        if hint := check_shape(found, (), "return one number, the threshold"):
             return hint
         found = float(found)
         if np.isnan(found):
-            return "the result is NaN: a class that is never predicted divides 0 by 0; its F1 is 0"
-        settings = {"labels": range(count), "zero_division": 0}
-        expected = f1_score(truth, predictions, average="macro", **settings)
-        if np.isclose(found, expected):
+            return "the threshold is NaN; return a score, or np.inf if predicting no positives is cheapest"
+        thresholds = [*np.unique(values), np.inf]
+        expected = min(_cost(truth, values, threshold, *costs) for threshold in thresholds)
+        cost = _cost(truth, values, found, *costs)
+        if np.isclose(cost, expected):
             continue
-        weighted = f1_score(truth, predictions, average="weighted", **settings)
-        present_only = f1_score(truth, predictions, average="macro", zero_division=0)
+        if np.isclose(found, expected):
+            return "that is the smallest cost; return the threshold that has it"
+        if expected == _cost(truth, values, np.inf, *costs):
+            return "when alarms are expensive, predicting no positives is cheapest: try a threshold above all scores"
+        if np.isclose(_cost(truth, values, np.nextafter(found, np.inf), *costs), expected):
+            return "an example whose score equals the threshold is predicted positive: use >="
+        swapped = min(thresholds, key=lambda threshold: _cost(truth, values, threshold, *costs[::-1]))
+        equal = min(thresholds, key=lambda threshold: _cost(truth, values, threshold, 1, 1))
         hints = [
-            (np.mean(truth == predictions), "that is the micro F1, the accuracy; macro is the mean over the classes"),
-            (weighted, "that weights each class by how often it occurs; in the macro F1, all classes count the same"),
-            (present_only, "classes that do not occur count too, with F1 = 0: divide by num_classes"),
+            (swapped, "the two costs are swapped: a miss is a positive that is not found"),
+            (equal, "that threshold makes the fewest errors; weight the two kinds of error by their costs"),
         ]
-        default_hint = f"expected {expected:.4f}, got {found:.4f}; compute each class's F1 from its TP, FP, FN"
-        return first_match(found, hints, default_hint)
+        return first_match(
+            found,
+            hints,
+            f"this threshold costs {cost:.1f}, another one {expected:.1f}; count the misses and the alarms",
+        )
     return None
 
 

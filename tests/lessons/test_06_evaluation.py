@@ -5,7 +5,6 @@ import pytest
 from scipy.stats import binomtest
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
-from sklearn.metrics import f1_score
 from sklearn.model_selection import KFold
 
 from tests.lessons.exercise_tests import ExerciseTests
@@ -93,17 +92,23 @@ def test_smallest_count(lesson, printed, count):
 # Exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
-def macro_f1_with(average="macro", **settings):
-    def answer(labels, predictions, num_classes):
-        options = {"labels": range(num_classes), "zero_division": 0} | settings
-        return f1_score(labels, predictions, average=average, **options)
+def total_cost(y, scores, threshold, miss_cost, alarm_cost):
+    predicted = scores >= threshold
+    return miss_cost * np.sum(y & ~predicted) + alarm_cost * np.sum(~y & predicted)
+
+
+def threshold_by(cost=total_cost, above_all=(np.inf,)):
+    def answer(y, scores, miss_cost, alarm_cost):
+        candidates = [*np.unique(scores), *above_all]
+        return min(candidates, key=lambda threshold: cost(y, scores, threshold, miss_cost, alarm_cost))
 
     return answer
 
 
-def precision_with_nan(labels, predictions, num_classes):
-    precision = [np.mean(labels[predictions == k] == k) if k in predictions else np.nan for k in range(num_classes)]
-    return np.mean(precision)
+def halfway_between_scores(y, scores, miss_cost, alarm_cost):
+    ordered = np.unique(scores)
+    candidates = [ordered[0] - 1, *(ordered[1:] + ordered[:-1]) / 2, ordered[-1] + 1]
+    return min(candidates, key=lambda threshold: total_cost(y, scores, threshold, miss_cost, alarm_cost))
 
 
 ALTERNATIVES = {
@@ -113,7 +118,7 @@ ALTERNATIVES = {
         {"column 3": True, "shared patients": True, "duplicate rows": False},
         np.array(["column 3", "shared patients"]),
     ],
-    "06.macro_f1": [macro_f1_with()],
+    "06.cheapest_threshold": [threshold_by(), threshold_by(above_all=(100.0,)), halfway_between_scores],
     "06.precision_and_recall": [[0.25, 0.75]],
 }
 
@@ -127,14 +132,16 @@ MISTAKES = {
         ({"shared patients"}, "hardly overlap"),
         ({"column 3"}, "came twice"),
     ],
-    "06.macro_f1": [
-        (macro_f1_with("micro"), "micro F1"),
-        (macro_f1_with("weighted"), "how often it occurs"),
-        (macro_f1_with(labels=None), "divide by num_classes"),
-        (macro_f1_with(average=None), "one number"),
-        (precision_with_nan, "NaN"),
-        (lambda labels, predictions, num_classes: print(end=""), "`return` missing"),
-        (lambda labels, predictions, num_classes: 0.5, "F1 from its TP, FP, FN"),
+    "06.cheapest_threshold": [
+        (threshold_by(lambda y, s, t, miss, alarm: total_cost(y, s, t, alarm, miss)), "swapped"),
+        (threshold_by(lambda y, s, t, miss, alarm: total_cost(y, s, t, 1, 1)), "weight the two kinds"),
+        (threshold_by(lambda y, s, t, miss, alarm: total_cost(y, s, np.nextafter(t, np.inf), miss, alarm)), "use >="),
+        (threshold_by(above_all=()), "above all scores"),
+        (lambda y, s, miss, alarm: min(total_cost(y, s, t, miss, alarm) for t in [*s, np.inf]), "smallest cost"),
+        (lambda y, s, miss, alarm: s, "one number"),
+        (lambda y, s, miss, alarm: np.nan, "NaN"),
+        (lambda y, s, miss, alarm: -100.0, "count the misses"),
+        (lambda y, s, miss, alarm: print(end=""), "`return` missing"),
     ],
     "06.precision_and_recall": [
         ((0.75, 0.25), "precision first"),
