@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dlkit import data
-from dlkit.exercises.helpers import check_number, check_shape, checker, first_match
+from dlkit.exercises.helpers import check_keys, check_number, check_shape, checker, first_match
 
 _MISTAKES = {"A": "labels mixed up", "B": "softmax twice", "C": "rate too large", "D": "zero weights"}
 
@@ -64,18 +64,27 @@ def _loss_and_gradients(x, y, weights, twice):
     return loss, (x.T @ d_hidden, d_hidden.sum(0), hidden.T @ d_logits, d_logits.sum(0))
 
 
-@checker("08.he_deviation")
-def he_deviation(answer):
-    """Checks the standard deviation of He's rule for 200 inputs, the square root of 2/200 = 0.1."""
+@checker("08.leaky_relu")
+def leaky_relu(answer):
+    """Checks the standard deviation for leaky ReLU with 200 inputs, √0.009, and the growth (10/9)**20."""
+    if hint := check_keys(answer, {"std": "a number", "growth": "a number"}):
+        return hint
     hints = {
-        0.01: "that is the variance, 2/n; the standard deviation is its square root",
-        np.sqrt(2 / 250): "that is Glorot's rule; He's rule depends on the number of inputs only",
-        np.sqrt(2 / 50): "use the number of inputs, not of outputs: each sum has 200 terms",
-        np.sqrt(1 / 200): "ReLU sets half of the signal to zero; a factor 2 compensates for that",
+        0.009: "that is the variance; the standard deviation is its square root",
+        0.1: "that is He's rule for the ordinary ReLU; the negative half of the signal is not lost here",
+        np.sqrt(2 / (4 / 3 * 200)): "mean(a²) needs the square of 1/3: the negative half keeps 1/9 of its mean square",
+        np.sqrt(9 / 250): "use the number of inputs, not of outputs: each sum has 200 terms",
     }
-    return check_number(
-        answer, "std", 0.1, hints, "compute s = √(2/n), where n is the number of inputs", tolerance=5e-4
-    )
+    default = "find mean(a²) as a fraction f of mean(z²), and solve 200 s² f = 1 for s"
+    if hint := check_number(answer["std"], "std", np.sqrt(0.009), hints, default, tolerance=5e-4):
+        return hint
+    hints = {
+        (10 / 9) ** 10: "that is the factor of the root mean square; the exercise asks for the mean square",
+        10 / 9: "that is the factor of one layer; there are 20 of them",
+        (9 / 10) ** 20: "that is its inverse: weights drawn for the ordinary ReLU are too large here",
+    }
+    default = "with n s² = 2, each layer multiplies the mean square by 2 f, and 20 layers by (2 f)²⁰"
+    return check_number(answer["growth"], "growth", (10 / 9) ** 20, hints, default, tolerance=0.06)
 
 
 @checker("08.skip_layer_gradient")

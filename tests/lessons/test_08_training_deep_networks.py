@@ -77,6 +77,31 @@ def test_broken_trainings_show_their_mistakes():
     assert abs(zero["training"] - chance).max() < 0.01
 
 
+@pytest.mark.parametrize("rows", [2, 7])
+def test_normalization_by_hand_matches_keras(lesson, rows):
+    lesson.epsilon = 1e-3
+    rng = np.random.default_rng(rows)
+    z, dy = rng.normal(1, 3, size=(2, rows, 4)).astype("float32")
+    gamma, beta, m = rng.normal(size=(3, 4)).astype("float32")
+    v = rng.uniform(0.5, 2, size=4).astype("float32")
+    layer, layer_norm = keras.layers.BatchNormalization(), keras.layers.LayerNormalization()
+    layer.build(z.shape)
+    layer_norm.build(z.shape)
+    layer.set_weights([gamma, beta, m, v])
+    layer_norm.set_weights([gamma, beta])
+    np.testing.assert_allclose(lesson.layer_norm(z, gamma, beta), layer_norm(z), atol=1e-4)
+    np.testing.assert_allclose(lesson.batch_norm_inference(z, gamma, beta, m, v), layer(z), atol=1e-4)
+    x = tf.constant(z)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = layer(x, training=True)
+    result, z_hat, sigma = lesson.batch_norm(z, gamma, beta)
+    np.testing.assert_allclose(result, y, atol=1e-4)
+    theirs = tape.gradient(y, [x, layer.gamma.value, layer.beta.value], output_gradients=tf.constant(dy))
+    for ours, gradient in zip(lesson.batch_norm_backward(dy, gamma, z_hat, sigma), theirs, strict=True):
+        np.testing.assert_allclose(ours, gradient, atol=1e-4)
+
+
 # Exercises: other correct answers, and mistakes with a word of the hint that each should get
 
 
@@ -89,7 +114,7 @@ DIAGNOSES = {"A": "labels mixed up", "B": "softmax twice", "C": "rate too large"
 
 ALTERNATIVES = {
     "08.diagnoses": [DIAGNOSES | {"E": "nothing"}],
-    "08.he_deviation": [np.float32(0.1)],
+    "08.leaky_relu": [{"std": np.float32(0.095), "growth": 8.2}],
     "08.skip_layer_gradient": [skip_gradient()],
 }
 
@@ -102,12 +127,19 @@ MISTAKES = {
         (DIAGNOSES | {"B": "labels mixed up"}, "stay above 1.46"),
         (DIAGNOSES | {"A": "softmax twice"}, "two losses diverge"),
     ],
-    "08.he_deviation": [
-        (0.01, "variance"),
-        (0.0894, "Glorot"),
-        (0.2, "number of inputs, not of outputs"),
-        (0.0707, "factor 2"),
-        (1.0, "where n is the number of inputs"),
+    "08.leaky_relu": [
+        (0.095, "dictionary"),
+        ({"std": 0.095}, "dictionary"),
+        ({"std": 0.009, "growth": 8.2}, "variance"),
+        ({"std": 0.1, "growth": 8.2}, "ordinary ReLU"),
+        ({"std": 0.0866, "growth": 8.2}, "square of 1/3"),
+        ({"std": 0.1897, "growth": 8.2}, "number of inputs, not of outputs"),
+        ({"std": 1.0, "growth": 8.2}, "solve 200"),
+        ({"std": "0.095", "growth": 8.2}, "one number"),
+        ({"std": 0.0949, "growth": 2.868}, "root mean square"),
+        ({"std": 0.0949, "growth": 1.111}, "one layer"),
+        ({"std": 0.0949, "growth": 0.1216}, "inverse"),
+        ({"std": 0.0949, "growth": 20}, "20 layers by"),
     ],
     "08.skip_layer_gradient": [
         (skip_gradient(dx_of=lambda x, W, dy: (dy @ W.T) * (x > 0)), "reaches x directly"),
