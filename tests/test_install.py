@@ -176,8 +176,8 @@ def imported_packages():
 
 
 def test_every_import_of_dlkit_is_a_dependency():
-    # For figures that Jupyter draws, for `dlkit lab`, for pretrained networks and transformers, and for .heic files.
-    optional = {"ipython", "jupyterlab", "kagglehub", "keras-hub", "pillow-heif"}
+    # For figures that Jupyter draws, `dlkit lab`, pretrained networks and transformers, .heic files, and ONNX.
+    optional = {"ipython", "jupyterlab", "kagglehub", "keras-hub", "pillow-heif", "onnx", "onnxruntime"}
     assert imported_packages() - optional == {Requirement(line).name for line in PROJECT["dependencies"]}
 
 
