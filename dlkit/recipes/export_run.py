@@ -63,7 +63,6 @@ def export_run(run, *, format, out=None, overwrite=False):
     target = _check_target(Path(out or run.folder / FORMATS[format]), format, overwrite)
     arrays = finished.read_arrays(run.folder)
     images = np.concatenate([arrays["sample_images"], arrays["calibration"]])
-    images = images.reshape(-1, *run.model.input_shape[1:])
     probs = keras.layers.Softmax(dtype="float32", name="probabilities")(run.model.outputs[0])
     model = export.in_float32(keras.Model(run.model.inputs[0], probs, name=run.model.name))
     expected = model.predict(images.astype("float32"), verbose=0)  # Keras exports what has been called

@@ -1,15 +1,15 @@
 """The report of a finished run: one HTML file that needs nothing else, with its results, figures and conditions."""
 
 import html
-import os
 import shlex
 from pathlib import Path
 
 import numpy as np
+from sklearn.metrics import precision_recall_fscore_support
 
 from dlkit import evaluate
 from dlkit.data import DataError
-from dlkit.recipes import finished, report_figures
+from dlkit.recipes import finished, report_figures, run_folder
 from dlkit.recipes.verdict import describe
 
 BINS = 10  # of the reliability diagram
@@ -68,7 +68,7 @@ def write_report(run, out=None):
     """
     run = finished.load(run)
     metrics, arrays = run.metrics, finished.read_arrays(run.folder)
-    needed = ("history", "confusion", "train_counts", "recipe", "data", "versions")
+    needed = ("history", "train_counts", "recipe", "data", "versions")
     if missing := [key for key in needed if not metrics.get(key)]:
         raise DataError(f"{run.folder / 'metrics.json'} lacks {', '.join(missing)}. Train again with --overwrite.")
     labels, probs = arrays["labels"], arrays["probs"]
@@ -76,7 +76,7 @@ def write_report(run, out=None):
         "Data": _data(metrics),
         "Learning curve": _learning_curve(metrics["history"]),
         "Confusion matrix": report_figures.draw_confusion(labels, probs.argmax(axis=1), run.class_names),
-        "Classes": _classes(metrics),
+        "Classes": _classes(labels, probs, run.class_names),
         "Worst mistakes": _mistakes(arrays, run.class_names),
         "Calibration": _calibration(labels, probs),
         "Grad-CAM": _grad_cam(run, arrays["sample_images"]),
@@ -84,9 +84,7 @@ def write_report(run, out=None):
         "Train it again": _again(metrics),
     }
     file = Path(out or run.folder / "report.html")
-    part = file.with_name(f"part-{file.name}")
-    part.write_text(_page(metrics, sections), encoding="utf-8")
-    os.replace(part, file)
+    run_folder.write_text(file, _page(metrics, sections))
     return file
 
 
@@ -158,15 +156,14 @@ def _learning_curve(history):
     return _paragraph(text) * bool(text) + (report_figures.draw_curves(epochs) if epochs else "")
 
 
-def _classes(metrics):
-    matrix, rows = np.array(metrics["confusion"]), []
-    for k, name in enumerate(metrics["class_names"]):
-        hits, true, predicted = matrix[k, k], matrix[k].sum(), matrix[:, k].sum()
-        ratios = [(hits, predicted), (hits, true), (2 * hits, true + predicted)]
-        low, high = evaluate.wilson_interval(hits / true, true) if true else (0, 1)
-        interval = f"{low:.2f} to {high:.2f}" if true else "–"
-        precision, recall, f1 = (f"{a / b:.3f}" if b else "–" for a, b in ratios)
-        rows.append([name, precision, recall, interval, f1, true])
+def _classes(labels, probs, names):
+    options = {"labels": range(len(names)), "zero_division": np.nan}
+    scores = precision_recall_fscore_support(labels, probs.argmax(axis=1), **options)
+    rows = []
+    for name, precision, recall, f1, count in zip(names, *scores, strict=True):
+        low, high = evaluate.wilson_interval(recall, count) if count else (0, 1)
+        in_words = ["–" if np.isnan(score) else f"{score:.3f}" for score in (precision, recall, f1)]
+        rows.append([name, *in_words[:2], f"{low:.2f} to {high:.2f}" if count else "–", in_words[2], count])
     head = ["class", "precision", "recall", "its 95% interval", "F1", "test images"]
     return _table(head, rows, "Precision, recall and F1 of each class")
 

@@ -1,11 +1,11 @@
-"""The figures of a report, each as an HTML `<figure>` that holds its PNG file and a text for who cannot see it."""
+"""The figures of a report, each as an HTML `<figure>` that holds its PNG file and its description."""
 
 import base64
 import html
 import io
 
 import keras
-import numpy as np
+from sklearn.metrics import confusion_matrix
 
 from dlkit import explain, plots
 from dlkit.plots import style
@@ -36,10 +36,9 @@ def draw_confusion(labels, predicted, names):
         short = [f"{k}: {name[:20]}" for k, name in enumerate(names)] if max(map(len, names)) > 20 else names
         fig = plots.plot_confusion_matrix(labels, predicted, short)
     else:
-        matrix = np.zeros((len(names), len(names)))
-        np.add.at(matrix, (labels, predicted), 1)
+        fractions = confusion_matrix(labels, predicted, labels=range(len(names)), normalize="true")
         with style.figure(height=5.6) as (fig, ax):
-            shown = ax.imshow(matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
+            shown = ax.imshow(fractions, cmap="Blues", vmin=0, vmax=1)
             ax.set(xlabel="number of the predicted class", ylabel="number of the true class")
             fig.colorbar(shown, label="fraction of the true class", shrink=0.8)
     return embed(fig, "Confusion matrix: a row for each true class, a column for each predicted class.")
@@ -78,11 +77,8 @@ def draw_grad_cam(model, images, names):
     if layer is None:
         return None
     images = images[:PICTURES]
-    inputs = images if len(model.input_shape) == 4 else images[..., None]
-    if inputs.shape[1:] != model.input_shape[1:]:
-        return None  # the channel axis is added inside the model
-    maps = explain.grad_cam(model, inputs, layer=layer)
-    predicted = model.predict(inputs, verbose=0).argmax(axis=1)
+    predicted = model.predict(images, verbose=0).argmax(axis=1)
+    maps = explain.grad_cam(model, images, predicted, layer=layer)
     with style.figure(-(-len(images) // 4), 4, height=1.9 * -(-len(images) // 4), squeeze=False) as (fig, axes):
         for ax in axes.flat:
             ax.axis("off")

@@ -180,7 +180,15 @@ def read_json(file, **types):
 
 
 def write_json(file, content):
-    """Writes JSON under another name and then renames it, so that a file under its own name is complete."""
+    """Writes JSON as `write_text` writes text."""
+    write_text(file, json.dumps(content, indent=2))
+
+
+def write_text(file, text):
+    """Writes a text under another name and then renames it, so that a file under its own name is complete."""
     part = file.with_name(f"part-{file.name}")
-    part.write_text(json.dumps(content, indent=2))
-    os.replace(part, file)
+    try:
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, file)
+    finally:
+        part.unlink(missing_ok=True)  # it is there if one of the two failed

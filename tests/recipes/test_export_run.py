@@ -75,7 +75,7 @@ def test_damaged_export_is_not_written(run, monkeypatch):
     assert not (run / "model.tflite").exists()
 
 
-def test_full_disk_leaves_the_previous_export(run, monkeypatch):
+def test_failed_export_leaves_the_previous_one(run, monkeypatch):
     (run / "model.tflite").write_bytes(b"before")
     monkeypatch.setattr(export_run, "_compare", lambda *args: os.stat("/nowhere"))
     with pytest.raises(FileNotFoundError):

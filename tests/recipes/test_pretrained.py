@@ -153,6 +153,19 @@ def test_batch_size_is_halved_when_memory_runs_out(small_backbone, tmp_path, mon
     assert "in batches of 4" in capsys.readouterr().out
 
 
+def test_head_learns_on_after_all_validation_images_are_correct(tmp_path, capsys):
+    """A handful of them is soon classified without a mistake, while the loss continues to fall."""
+    labels = np.arange(40) % 2
+    images = np.where(labels[:, None, None, None] == 1, [200, 20, 20], [20, 20, 200]) * np.ones((1, 4, 4, 1))
+    body = [keras.layers.Rescaling(1 / 255), keras.layers.GlobalAveragePooling2D()]
+    backbone = keras.Sequential([keras.Input((4, 4, 3)), *body])
+    head = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    head.set_weights([np.array([[-1, 1], [0, 0], [1, -1]]), np.zeros(2)])  # correct, but not sure
+    job = make_job((images.astype("uint8"), labels), (images[:4].astype("uint8"), labels[:4]), tmp_path)
+    PRETRAINED["mobilenet"]._train_head(backbone, head, job)
+    assert "validation accuracy 1.0000 after 30 epochs" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("head", "fine_tuned", "kept"),
     [

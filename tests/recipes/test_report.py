@@ -94,6 +94,22 @@ def test_layer_of_grad_cam_has_the_size_of_the_last_convolution():
     assert report_figures.find_map_layer(keras.Sequential([keras.Input((9,)), layers.Dense(2)])) is None
 
 
+def test_grad_cam_of_gray_images():
+    """The images of such a model have no axis of channels."""
+    layers = keras.layers
+    body = [layers.Reshape((9, 9, 1)), layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(2)]
+    model = keras.Sequential([keras.Input((9, 9)), *body])
+    images = np.random.default_rng(0).integers(0, 256, (3, 9, 9)).astype("uint8")
+    assert "activation maps" in report_figures.draw_grad_cam(model, images, ["a", "b"])
+
+
+def test_classes_without_images_have_no_scores():
+    probs = np.eye(4)[[0, 0, 1, 1]]  # of four classes, the last two have no image, and the last is never predicted
+    table = report._classes(np.array([0, 0, 0, 1]), probs, ["a", "b", "c", "d"])
+    assert "<td>1.000</td><td>0.667</td><td>0.21 to 0.94</td><td>0.800</td><td>3</td>" in table
+    assert '<th scope="row">d</th><td>–</td><td>–</td><td>–</td><td>–</td><td>0</td>' in table
+
+
 def test_command_line_writes_a_report_elsewhere(digits_run, tmp_path, capsys):
     assert main(["report", str(digits_run), "--out", str(tmp_path / "page.html")]) == 0
     assert f"Report: {tmp_path / 'page.html'}" in capsys.readouterr().out
@@ -126,6 +142,7 @@ def test_failed_report_leaves_the_previous_one(run, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         report.write_report(run)
     assert read(run) == before
+    assert not list(run.glob("part-*"))
 
 
 def test_command_repeats_the_training(photo_run, photo_folder, tmp_path, monkeypatch):

@@ -266,11 +266,12 @@ def test_write_json_leaves_the_old_file_after_an_error(tmp_path, monkeypatch):
     path, write_text = tmp_path / "metrics.json", Path.write_text
     run_folder.write_json(path, {"a": 1})
 
-    def write_half(path, text):
-        write_text(path, text[:4])
+    def write_half(path, text, **options):
+        write_text(path, text[:4], **options)
         raise OSError("no space left")
 
     monkeypatch.setattr(Path, "write_text", write_half)
     with pytest.raises(OSError, match="no space left"):
         run_folder.write_json(path, {"a": 2})
     assert run_folder.read_json(path, a=int) == {"a": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["metrics.json"]
