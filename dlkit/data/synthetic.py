@@ -40,13 +40,13 @@ def _distance(shape, u, v):
     return np.maximum(0.75 * (np.abs(u) - 0.9 * np.abs(v) - 0.06), np.abs(v) - 0.85)  # hourglass
 
 
-def _texture(rng, count):
-    """Soft random patterns, shape (count, SIZE, SIZE), roughly in -1 to 1: stripes of any direction, or blotches."""
-    y, x = np.mgrid[0:SIZE, 0:SIZE].astype("float32") / SIZE
+def _texture(rng, count, size=SIZE):
+    """Soft random patterns, shape (count, size, size), roughly in -1 to 1: stripes of any direction, or blotches."""
+    y, x = np.mgrid[0:size, 0:size].astype("float32") / SIZE
     angle, period, phase = rng.uniform(0, (np.pi, 1, 2 * np.pi), (count, 3)).astype("float32").T[:, :, None, None]
     stripes = np.sin((x * np.cos(angle) + y * np.sin(angle)) * (6 + 20 * period) + phase)
     coarse = rng.uniform(-1, 1, (count, 5, 5)).astype("float32")
-    at = np.linspace(0, 4, SIZE)
+    at = np.linspace(0, 4, size)
     low = np.minimum(at.astype(int), 3)
     mix = (at - low).astype("float32")
     rows = coarse[:, low] * (1 - mix)[:, None] + coarse[:, low + 1] * mix[:, None]
@@ -100,6 +100,64 @@ def shapes10(count, *, seed=0):
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.arange(count) % len(SHAPES))
     return np.concatenate([_draw(rng, labels[start : start + 1000]) for start in range(0, count, 1000)]), labels
+
+
+def shapes10_scenes(count, *, size=64, max_shapes=3, seed=0):
+    """Draws scenes: one to `max_shapes` of the shapes of `shapes10` in one image, with masks and boxes.
+
+    The shapes have different sizes, about 16 to 32 pixels, and overlap a little at most. The later one is in front.
+
+    Args:
+        count: Integer, the number of scenes.
+        size: Integer, default 64, their width and height in pixels.
+        max_shapes: Integer, default 3, the largest number of shapes in a scene.
+        seed: Integer, default 0.
+
+    Returns:
+        Tuple (images, masks, boxes, labels): uint8 of shape (count, size, size, 3); uint8 of shape (count, size, size)
+        with 0 for the background and k + 1 for a visible pixel of class k; and two lists with an entry for each scene,
+        float32 of shape (n, 4) with left, top, right and bottom of the visible part of each shape in pixels, where the
+        pixel in column i covers i to i + 1, and int64 of shape (n,), indices into `SHAPES`.
+    """
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:size, 0:size].astype("float32") + 0.5
+    images = np.empty((count, size, size, 3), "uint8")
+    masks, all_boxes, all_labels = np.zeros((count, size, size), "uint8"), [], []
+    for image, mask in zip(images, masks, strict=True):
+        colors = _color_pairs(rng, max_shapes)[:, :, 0]
+        textures = 0.2 * _texture(rng, max_shapes + 1, size)[..., None]
+        scene = colors[0, 0] + textures[0]
+        for _ in range(6):  # clutter, as in shapes10
+            cx, cy, radius = rng.uniform((0, 0, 1.5), (size, size, 5))
+            scene = np.where((np.hypot(x - cx, y - cy) < radius)[..., None], rng.random(3, dtype="float32"), scene)
+        layers = np.zeros((size, size), "int64")  # which shape is seen
+        labels = rng.integers(0, len(SHAPES), rng.integers(1, max_shapes + 1))
+        for k, (label, (cx, cy, radius)) in enumerate(zip(labels, _places(rng, len(labels), size), strict=True)):
+            tilt = rng.uniform(-0.6, 0.6)
+            u = ((x - cx) * np.cos(tilt) + (y - cy) * np.sin(tilt)) / radius
+            v = (-(x - cx) * np.sin(tilt) + (y - cy) * np.cos(tilt)) / radius
+            inside = np.clip(0.5 - _distance(SHAPES[label], u, v) * radius, 0, 1)[..., None].astype("float32")
+            scene = scene + inside * (colors[k, 1] + textures[k + 1] - scene)
+            layers[inside[..., 0] > 0.5] = k + 1
+        scene = scene + rng.normal(0, 0.08, scene.shape)
+        image[:] = (np.clip(scene, 0, 1) * 255).round()
+        mask[:] = np.concatenate([[0], labels + 1])[layers]
+        seen = [np.nonzero(layers == k + 1) for k in range(len(labels))]
+        visible = [k for k, (rows, _) in enumerate(seen) if len(rows)]
+        boxes = [(seen[k][1].min(), seen[k][0].min(), seen[k][1].max() + 1, seen[k][0].max() + 1) for k in visible]
+        all_boxes.append(np.array(boxes, "float32"))
+        all_labels.append(labels[visible])
+    return images, masks, all_boxes, all_labels
+
+
+def _places(rng, count, size):
+    """(x, y, radius) of shapes that hardly overlap, drawn again until they fit."""
+    while True:
+        radius = rng.uniform(size / 8, size / 4, count)
+        x, y = rng.uniform(radius, size - radius, (2, count))
+        near = np.hypot(x[:, None] - x, y[:, None] - y) < 0.8 * (radius[:, None] + radius)
+        if near.sum() == count:  # only each with itself
+            return np.stack([x, y, radius], axis=1)
 
 
 def digits28(images, labels, count, *, seed=0):

@@ -35,6 +35,24 @@ def test_distance_has_an_inside_and_an_outside(shape):
     assert (distance[0] > 0).all(), "nothing of it touches the border"
 
 
+def test_scenes_have_boxes_and_masks_that_agree():
+    images, masks, boxes, labels = synthetic.shapes10_scenes(60, seed=3)
+    assert images.shape == (60, 64, 64, 3)
+    assert {len(found) for found in labels} == {1, 2, 3}
+    for mask, scene_boxes, scene_labels in zip(masks, boxes, labels, strict=True):
+        assert set(np.unique(mask)) - {0} == set(scene_labels + 1)
+        covered = np.zeros(mask.shape, bool)
+        for (left, top, right, bottom), label in zip(scene_boxes.astype(int), scene_labels, strict=True):
+            inside = mask[top:bottom, left:right] == label + 1
+            assert inside[0].any(), "the box touches its shape at the top"
+            assert inside[-1].any(), "at the bottom"
+            assert inside[:, 0].any(), "at the left"
+            assert inside[:, -1].any(), "and at the right"
+            covered[top:bottom, left:right] = True
+        assert not mask[~covered].any(), "no shape sticks out of all boxes"
+    np.testing.assert_array_equal(images, synthetic.shapes10_scenes(60, seed=3)[0])
+
+
 def test_digits28_keeps_digits_and_labels():
     images, labels = data.load("digits").train
     made, made_labels = synthetic.digits28(images[:50], labels[:50], 300, seed=1)
