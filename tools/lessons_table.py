@@ -28,7 +28,7 @@ PARTS = (
 )
 # Shorter paths through the lessons, for readers with less time or one interest.
 PATHS = (
-    ("One afternoon", (0, 1, 5, 9, 13)),
+    ("One day", (0, 1, 5, 9, 13)),
     ("Just for your own photographs", (0, 5, 6, 9, 10, 13, 14, 22, 28)),
 )
 

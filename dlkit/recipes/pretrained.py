@@ -8,12 +8,14 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 
 from dlkit import data, runtime, training, transfer
 from dlkit.recipes import memory
 from dlkit.recipes.base import Recipe, compile_with_adam
 
-MIN_IMAGES_FOR_BATCH_NORM = 2000  # fewer give worse statistics than the pretrained ones
+MANY_IMAGES = 2000  # fewer give batch normalization worse statistics than the pretrained ones, and overfit a large head
 NATIVE_SIZE = 224  # pixels, what the weights were trained at
 
 
@@ -32,6 +34,8 @@ class FineTuning(Recipe):
         stages: Tuple of strings, the stages of the backbone.
         batch_norm: Boolean, default False, whether the second phase trains batch normalization too, if there are many
             images.
+        linear_head: Boolean, default False, whether the head is a single layer, which the first phase fits as logistic
+            regression. `adapt` chooses this for fewer than `MANY_IMAGES` images.
         head_first_up_to: Number of training images up to which there is a first phase, default infinity.
         weights: String, "imagenet" (default), the path of a weights file, or "none" for random weights.
     """
@@ -43,6 +47,7 @@ class FineTuning(Recipe):
     unfreeze: str
     stages: tuple
     batch_norm: bool = False
+    linear_head: bool = False
     head_first_up_to: float = math.inf
     weights: str = "imagenet"
 
@@ -78,9 +83,10 @@ class FineTuning(Recipe):
 
     def adapt(self, num_images):
         recipe = self
-        if self.batch_norm and num_images < MIN_IMAGES_FOR_BATCH_NORM:  # frozen, it tolerates smaller steps only
-            rate = self.learning_rate / (1 if "learning_rate" in self.given else 3)
-            recipe = dataclasses.replace(self, batch_norm=False, learning_rate=rate)
+        if num_images < MANY_IMAGES:
+            recipe = dataclasses.replace(self, batch_norm=False, linear_head=True)
+            if self.batch_norm and "learning_rate" not in self.given:  # frozen, it tolerates smaller steps only
+                recipe = dataclasses.replace(recipe, learning_rate=self.learning_rate / 3)
         return super(FineTuning, recipe).adapt(num_images)
 
     def build_backbone(self, input_shape, precision):
@@ -93,7 +99,8 @@ class FineTuning(Recipe):
         images, labels = job.train_split
         on_gpu = job.runtime.device.startswith("GPU")
         backbone = self.build_backbone(images.shape[1:], job.runtime.precision if on_gpu else "float32")
-        head = transfer.build_head(backbone.output_shape[1:], len(job.class_names))
+        hidden = () if self.linear_head else (512,)
+        head = transfer.build_head(backbone.output_shape[1:], len(job.class_names), hidden=hidden)
         model = keras.Model(backbone.input, head(backbone.output), name=self.backbone)
         transfer.unfreeze(model, self.unfreeze, batch_norm=self.batch_norm)
         recipe = self.with_batch_size(memory.largest_batch_size(model, self.batch_size, job))
@@ -122,28 +129,46 @@ class FineTuning(Recipe):
                 model.set_weights(start)
 
     def _train_head(self, backbone, head, job):
-        """Trains the head alone, on features that are computed once: seconds instead of minutes for each epoch."""
+        """Trains the head alone, on features that are computed once: seconds instead of minutes for each pass."""
         start = time.perf_counter()
         train_features, val_features = (
             np.asarray(transfer.cached_features(backbone, images, job.cache), "float32")
             for images, _ in (job.train_split, job.val_split)
         )
+        labels, val_labels = job.train_split[1], job.val_split[1]
+        fit = self._fit_linear_head if self.linear_head else self._fit_head
+        val_accuracy, val_loss = fit(head, (train_features, labels), (val_features, val_labels))
+        print(f"Head on frozen features: validation accuracy {val_accuracy:.4f}.")
+        seconds = time.perf_counter() - start
+        return {"phase": "head", "val_accuracy": val_accuracy, "val_loss": val_loss, "seconds": seconds}
+
+    def _fit_linear_head(self, head, train_split, val_split):
+        """Gives the head the weights of logistic regression, of the strength that suits the validation images best."""
+        options = {"class_weight": self.class_weight(train_split[1]), "max_iter": 2000}
+        classifiers = [LogisticRegression(C=c, **options).fit(*train_split) for c in (1e-4, 1e-3, 1e-2, 0.1, 1)]
+        probs = [classifier.predict_proba(val_split[0]) for classifier in classifiers]
+        val_losses = [log_loss(val_split[1], p, labels=np.arange(head.output_shape[1])) for p in probs]
+        best = classifiers[int(np.argmin(val_losses))]
+        weights, bias = best.coef_.T, best.intercept_
+        if len(bias) == 1:  # of two classes, scikit-learn stores the difference between their logits
+            weights, bias = weights * [[-0.5, 0.5]], bias * [-0.5, 0.5]
+        head.set_weights([weights, bias])
+        return best.score(*val_split), min(val_losses)
+
+    def _fit_head(self, head, train_split, val_split):
+        """Trains a head with hidden layers until its validation loss stops falling, and restores its best weights."""
         compile_with_adam(head, 1e-3)
         history = head.fit(
-            train_features,
-            job.train_split[1],
-            batch_size=self.batch_size,  # small for few images, which gives the head enough steps
+            *train_split,
+            batch_size=self.batch_size,
             epochs=30,
-            validation_data=(val_features, job.val_split[1]),
-            # Not the accuracy: with a handful of validation images, it is soon as high as it can be.
+            validation_data=val_split,
             callbacks=[keras.callbacks.EarlyStopping(monitor="val_loss", patience=3, restore_best_weights=True)],
-            class_weight=self.class_weight(job.train_split[1]),
+            class_weight=self.class_weight(train_split[1]),
             verbose=0,
         ).history
         best = int(np.argmin(history["val_loss"]))
-        accuracy, loss = history["val_accuracy"][best], history["val_loss"][best]
-        print(f"Head on frozen features: validation accuracy {accuracy:.4f} after {len(history['loss'])} epochs.")
-        return {"phase": "head", "val_accuracy": accuracy, "val_loss": loss, "seconds": time.perf_counter() - start}
+        return history["val_accuracy"][best], history["val_loss"][best]
 
     def _fine_tune(self, model, job, batch_size):
         rate, callbacks = self.learning_rate, []

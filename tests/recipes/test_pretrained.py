@@ -10,8 +10,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 
-from dlkit import cli, recipes, training
+from dlkit import cli, recipes, training, transfer
 from dlkit.cli import main
 from dlkit.recipes import pretrained
 from dlkit.recipes.pretrained import PRETRAINED
@@ -153,17 +155,50 @@ def test_batch_size_is_halved_when_memory_runs_out(small_backbone, tmp_path, mon
     assert "in batches of 4" in capsys.readouterr().out
 
 
-def test_head_learns_on_after_all_validation_images_are_correct(tmp_path, capsys):
+def test_head_learns_on_after_all_validation_images_are_correct():
     """A handful of them is soon classified without a mistake, while the loss continues to fall."""
     labels = np.arange(40) % 2
-    images = np.where(labels[:, None, None, None] == 1, [200, 20, 20], [20, 20, 200]) * np.ones((1, 4, 4, 1))
-    body = [keras.layers.Rescaling(1 / 255), keras.layers.GlobalAveragePooling2D()]
-    backbone = keras.Sequential([keras.Input((4, 4, 3)), *body])
+    features = np.where(labels[:, None] == 1, [0.8, 0.1, 0.1], [0.1, 0.1, 0.8]).astype("float32")
     head = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     head.set_weights([np.array([[-1, 1], [0, 0], [1, -1]]), np.zeros(2)])  # correct, but not sure
-    job = make_job((images.astype("uint8"), labels), (images[:4].astype("uint8"), labels[:4]), tmp_path)
-    PRETRAINED["mobilenet"]._train_head(backbone, head, job)
-    assert "validation accuracy 1.0000 after 30 epochs" in capsys.readouterr().out
+    before = -keras.ops.log_softmax(head(features[:2]))[0, 0]
+    split = features, labels
+    val_accuracy, val_loss = PRETRAINED["mobilenet"]._fit_head(head, split, (features[:4], labels[:4]))
+    assert val_accuracy == 1
+    assert val_loss < 0.98 * before, "four epochs, where the accuracy would have ended it, reach 0.995"
+
+
+@pytest.mark.parametrize("num_classes", [2, 3])
+@pytest.mark.parametrize("class_weights", [False, True])
+def test_linear_head_predicts_like_logistic_regression(num_classes, class_weights):
+    """With the strength that gives the lowest validation loss of five."""
+    rng = np.random.default_rng(0)
+    labels = np.minimum(rng.geometric(0.6, 60), num_classes) - 1  # unlike frequencies
+    features = rng.normal(size=(60, 5)) + 2 * np.eye(5)[labels]
+    split, val_split = (features[:40], labels[:40]), (features[40:], labels[40:])
+    recipe = dataclasses.replace(PRETRAINED["mobilenet"], class_weights=class_weights)
+    head = transfer.build_head((5,), num_classes, hidden=())
+    val_accuracy, val_loss = recipe._fit_linear_head(head, split, val_split)
+    fits = [
+        LogisticRegression(C=c, class_weight="balanced" if class_weights else None, max_iter=2000).fit(*split)
+        for c in (1e-4, 1e-3, 1e-2, 0.1, 1)
+    ]
+    losses = [log_loss(val_split[1], fit.predict_proba(val_split[0]), labels=range(num_classes)) for fit in fits]
+    assert val_loss == min(losses)
+    best = fits[np.argmin(losses)]
+    probs = keras.ops.softmax(head(features))
+    np.testing.assert_allclose(probs, best.predict_proba(features), atol=1e-5)
+    assert val_accuracy == best.score(*val_split)
+
+
+@pytest.mark.parametrize(("count", "hidden_layers"), [(1999, 0), (2000, 1)])
+def test_few_images_get_a_linear_head(count, hidden_layers, small_backbone, tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrained.FineTuning, "_train_head", lambda *args: {"phase": "head"})
+    monkeypatch.setattr(pretrained.FineTuning, "fit", lambda *args, **options: [])
+    recipe = recipes.RECIPES["mobilenet"].with_options(weights="none", image_size=32).adapt(count)
+    model, _ = recipe.train(make_job(random_split(20), random_split(8), tmp_path))
+    head = model.get_layer("head")
+    assert len([layer for layer in head.layers if layer.name.startswith("hidden")]) == hidden_layers
 
 
 @pytest.mark.parametrize(

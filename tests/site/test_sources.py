@@ -93,7 +93,7 @@ def test_landing_page_shows_lessons_and_paths(pages):
     assert text.startswith((ROOT / "README.md").read_text("utf-8").partition("\n")[0])
     assert "](pictures/lessons.png)" in text
     assert text.count(":::{container} path\n") == 3
-    assert re.search(r"\*\*One afternoon\*\* · \d\sh", text)
+    assert re.search(r"\*\*One day\*\* · \d\sh", text)
 
 
 def test_readme_goes_on_where_the_landing_page_ends(pages):

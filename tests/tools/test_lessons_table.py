@@ -57,8 +57,8 @@ def test_table_has_parts_lessons_and_times(project):
         "| [02](notebooks/02_lesson.ipynb) | Losses | Is it so? | 60 min |",
     ]
     assert "- **A term** (2 h): all 3 lessons in this order, two a week." in lines
-    afternoon = next(line for line in lines if line.startswith("- **One afternoon** (1 h):"))
-    assert "[00](notebooks/00_lesson.ipynb), [01](notebooks/01_lesson.ipynb)." in afternoon
+    day = next(line for line in lines if line.startswith("- **One day** (1 h):"))
+    assert "[00](notebooks/00_lesson.ipynb), [01](notebooks/01_lesson.ipynb)." in day
     assert lines[-3:] == ["<!-- /lessons -->", "", "The end."]
 
 
