@@ -27,13 +27,17 @@ from tools import solutions
 from tools.mutants import mutants
 
 EQUIVALENT = json.loads(Path(__file__).with_name("mutate_equivalent.json").read_text(encoding="utf-8"))
+ANY_GOOD_ANSWER = {"14.classify"}  # right is whatever beats the larger class, so that most mutants are no mistakes
 SECONDS = 5  # of processor time for one verdict; a mutant that needs more is in an infinite loop
 
 
 def functions():
-    """Dictionary {exercise: source of its cell} of the solutions that are functions and do not train anything."""
-    alone = {name: source for name, source in solutions.solved().items() if solutions.runs_alone(source)}
-    return {name: source for name, source in sorted(alone.items()) if _is_function(source)}
+    """Dictionary {exercise: source of its cell} of the solutions that are functions, except those of `ANY_GOOD_ANSWER`.
+
+    A function may fit a small model whenever the checker calls it. It is judged without the rest of its notebook.
+    """
+    found = {name: source for name, source in sorted(solutions.solved().items()) if _is_function(source)}
+    return {name: source for name, source in found.items() if name not in ANY_GOOD_ANSWER}
 
 
 def _is_function(source):
@@ -133,7 +137,9 @@ def main(arguments):
     """
     sources, problems, total, rejected = functions(), [], 0, 0
     if unknown := [name for name in arguments if name not in sources]:
-        raise SystemExit(f"Expected exercises such as {next(iter(sources))}. Received: {unknown[0]}")
+        raise SystemExit(
+            f"Expected exercises whose solution is a function, such as {next(iter(sources))}. Received: {unknown[0]}"
+        )
     for name in arguments or sources:
         start = time.perf_counter()
         verdicts = accepted(name, sources[name])

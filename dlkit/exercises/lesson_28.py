@@ -91,6 +91,16 @@ def _make_data(bursts, size, rng, *, signal):
     return rows[order], labels[groups][order], groups[order]
 
 
+def _make_pairs(kinds, size, rng):
+    """Rows in bursts, two for each kind of object, whose labels belong to the kinds and are chance otherwise."""
+    centers, labels = 10 * rng.normal(size=(kinds, 20)), rng.integers(0, 2, kinds)
+    groups = np.repeat(np.arange(2 * kinds), size)
+    bursts = np.repeat(centers, 2, axis=0) + rng.normal(size=(2 * kinds, 20))
+    order = rng.permutation(len(groups))
+    rows = bursts[groups] + 0.1 * rng.normal(size=(len(groups), 20))
+    return rows[order], labels[groups // 2][order], groups[order]
+
+
 @checker("28.pretended")
 def pretended(student):
     """Runs the student's function on data in which a leak pretends nothing, or nearly everything."""
@@ -99,6 +109,7 @@ def pretended(student):
         ("bursts of four with labels that are chance", _make_data(60, 4, rng, signal=0), (0.3, 0.7)),
         ("bursts of eight with labels that are chance", _make_data(40, 8, rng, signal=0), (0.3, 0.7)),
         ("examples without bursts", _make_data(240, 1, rng, signal=0), (-0.09, 0.09)),
+        ("two bursts of each kind of object", _make_pairs(40, 4, rng), (0.05, 0.22)),
         ("bursts whose classes are easy to tell apart", _make_data(60, 4, rng, signal=40), (-0.03, 0.03)),
     )
     for name, (rows, labels, groups), (low, high) in cases:
@@ -113,6 +124,8 @@ def pretended(student):
             values.append(float(value))
         if len(set(values)) == 1 and name != cases[-1][0]:
             return f"on {name}, every seed gives {values[0]:.3f}; draw both splits anew for each seed"
+        if name != cases[-1][0] and student(rows.copy(), labels.copy(), groups.copy(), seed) != values[-1]:
+            return "the same seed gives two results; draw all random numbers from np.random.default_rng(seed)"
         if hint := _wrong_difference(name, float(np.mean(values)), low, high):
             return hint
     return None
@@ -126,6 +139,8 @@ def _wrong_difference(name, mean, low, high):
         return f"{message}: subtract the accuracy of the split by group from the other one"
     if abs(mean) > 1:
         return f"{message}: accuracies are fractions, not percentages"
+    if (low, high) == (0.05, 0.22):
+        return f"{message}: do you hold out a quarter of the groups, each with all of its examples?"
     if low > 0.2 and abs(mean) < 0.1:
         return f"{message}: do all examples of a group lie on the same side of your split by group?"
     return f"{message}; measure both accuracies on examples that were held out"

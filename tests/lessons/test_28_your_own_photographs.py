@@ -147,15 +147,27 @@ def loop_em(probs, old):
     return new
 
 
-def difference(*, sign=1, percent=1, by_group=True, held_out=True, fixed=False, in_place=False, as_pair=False):
+def difference(
+    *,
+    sign=1,
+    percent=1,
+    by_group=True,
+    held_out=True,
+    fixed=False,
+    seeded=True,
+    repeated=False,
+    in_place=False,
+    as_pair=False,
+):
     def accuracy(rows, labels, groups, rng):
-        chosen = np.isin(groups, rng.permutation(np.unique(groups))[: len(np.unique(groups)) // 4])
+        units = groups if repeated else np.unique(groups)  # repeated: larger groups are drawn more than once
+        chosen = np.isin(groups, rng.permutation(units)[: len(units) // 4])
         head = KNeighborsClassifier(1).fit(rows[~chosen], labels[~chosen])
         judged = chosen if held_out else ~chosen
         return head.score(rows[judged], labels[judged])
 
     def function(rows, labels, groups, seed):
-        rng = np.random.default_rng(0 if fixed else seed)
+        rng = np.random.default_rng((0 if fixed else seed) if seeded else None)
         files = np.arange(len(labels))
         pair = [accuracy(rows, labels, g, rng) for g in (files, groups if by_group else files)]
         if in_place:
@@ -200,6 +212,8 @@ MISTAKES = {
         (difference(by_group=False), "same side"),
         (difference(held_out=False), "every seed"),
         (difference(fixed=True), "every seed"),
+        (difference(seeded=False), "same seed"),
+        (difference(repeated=True), "a quarter of the groups"),
         (difference(in_place=True), "a copy"),
         (difference(as_pair=True), "one number"),
     ],

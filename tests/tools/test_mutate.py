@@ -131,6 +131,12 @@ def test_equivalent_mutants_belong_to_exercises():
     assert all(reason for reasons in mutate.EQUIVALENT.values() for reason in reasons.values())
 
 
+def test_functions_include_those_that_fit_a_small_model():
+    found = mutate.functions()
+    assert {"13.choose_penalty", "28.pretended"} <= found.keys()
+    assert not {"00.smallest_hidden_layer", "28.threshold", *mutate.ANY_GOOD_ANSWER} & found.keys()
+
+
 FITS_MODELS = {"13.choose_penalty": pytest.mark.slow}  # the checker runs cross-validation for every mutant: a minute
 
 
