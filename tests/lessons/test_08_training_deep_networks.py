@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from benchmarks.experiments import load_protocol
 from dlkit.exercises.lesson_08 import broken_trainings
 from tests.lessons.exercise_tests import ExerciseTests
+from tools.notebooks import code_cells, read
 
 
 @pytest.mark.parametrize("skip", [False, True])
@@ -38,6 +40,29 @@ def test_build_adds_parameters_for_batch_norm_only(lesson):
     }
     assert counts[False, False] == counts[False, True] == 784 * 8 + 8 + 3 * (8 * 8 + 8) + 8 * 10 + 10
     assert counts[True, True] == counts[True, False] == counts[False, False] + 3 * 4 * 8
+
+
+def test_experiment_builds_the_networks_of_the_lesson(lesson_path):
+    named = {}
+    (source,) = [cell.source for cell in code_cells(read(lesson_path)) if cell.source.startswith("setups = ")]
+    exec(source, named)
+    assert load_protocol("08").SETTINGS["networks"] == named["setups"]
+
+
+def test_train_takes_the_same_steps_with_one_seed(lesson):
+    deep = lesson
+    deep.depth, deep.units, deep.steps = 2, 8, 3
+    deep.cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    rng = np.random.default_rng(0)
+    deep.images, deep.labels = rng.integers(0, 256, (50, 28, 28)).astype("uint8"), rng.integers(0, 10, 50)
+    network = deep.compiled(deep.build("relu", "he_normal"))
+    weights = []
+    for seed in (0, 1, 0):
+        deep.train(network, 0.05, seed)
+        assert network.optimizer.iterations.numpy() == 3  # even with fewer images than the steps need
+        weights.append(np.concatenate([array.ravel() for array in network.get_weights()]))
+    np.testing.assert_array_equal(weights[0], weights[2])
+    assert abs(weights[0] - weights[1]).max() > 0.01
 
 
 @pytest.mark.parametrize("limit", [0.1, 1.0, 1e6])
