@@ -110,6 +110,27 @@ def test_random_shift_draws_every_variant_and_no_other(lesson, s):
     assert {row.tobytes() for row in found} == expected
 
 
+@pytest.mark.parametrize(
+    ("scores", "chosen", "not_tried"),
+    [
+        ((0.1, 0.5, 0.6, 0.9, 0.2), 3, {0}),  # one step up
+        ((0.7, 0.8, 0.6, 0.5, 0.2), 1, {4}),  # one step down
+        ((0.1, 0.5, 0.9, 0.7, 0.2), 2, {0, 4}),  # the middle one
+        ((0.1, 0.5, 0.6, 0.7, 0.8), 4, {0}),  # the edge: the lesson's claim would fail
+        ((0.5, 0.5, 0.5, 0.5, 0.5), 0, {4}),  # equal scores end the search too
+    ],
+)
+def test_choose_rate_moves_until_neither_neighbor_is_better(lesson, monkeypatch, scores, chosen, not_tried):
+    rates = (1, 2, 3, 4, 5)
+    monkeypatch.setattr(lesson, "rates", rates, raising=False)
+    monkeypatch.setattr(lesson, "tuning_seeds", (0, 1), raising=False)
+    monkeypatch.setattr(lesson, "run", lambda width, seed, rate: {"val": scores[rate - 1] + (seed - 0.5) / 8})
+    rate, runs, tried = lesson.choose_rate(8)
+    assert rate == rates[chosen]
+    assert set(runs) == {0, 1}
+    assert set(rates) - set(tried) == {rates[k] for k in not_tried}
+
+
 def test_shrink_averages_blocks(lesson):
     image = np.zeros((1, 28, 28), "uint8")
     image[0, 2:4, 4:6] = [[255, 0], [255, 255]]
