@@ -105,14 +105,20 @@ def _bottleneck(shape, width, *, shortcut=True, last=True, early=False, inner=Tr
 
 @checker("12.separable_cnn")
 def separable_cnn(measured):
-    """Checks how the experiment was done; the accuracies themselves depend on the data and the seeds."""
-    if hint := check_keys(measured, dict.fromkeys(("ordinary", "separable"), "(macs, [accuracies])")):
+    """Checks how the experiment was done, and that the conclusion follows from it.
+
+    The accuracies themselves depend on the data and the seeds.
+    """
+    pair = "(macs, [accuracies])"
+    example = {"ordinary": pair, "separable": pair, "lost": "accuracy", "clear": "True or False"}
+    if hint := check_keys(measured, example):
         return hint
+    entries = {name: measured[name] for name in ("ordinary", "separable")}
     try:
-        macs = {name: float(entry[0]) for name, entry in measured.items()}
-        runs = {name: [float(value) for value in entry[1]] for name, entry in measured.items()}
+        macs = {name: float(entry[0]) for name, entry in entries.items()}
+        runs = {name: [float(value) for value in entry[1]] for name, entry in entries.items()}
     except (TypeError, ValueError, IndexError, KeyError):
-        return "each entry is a pair: the number of multiply-adds, and a list of accuracies"
+        return "the entries of the two networks are pairs: the number of multiply-adds, and a list of accuracies"
     for name, values in runs.items():
         if len(values) < 3:
             return f"{name}: train at least three times, so that the spread becomes visible; this is {len(values)}"
@@ -124,4 +130,20 @@ def separable_cnn(measured):
         return "the separable network should need fewer multiply-adds; are the two entries exchanged?"
     if macs["separable"] > macs["ordinary"] / 2:
         return "less than half of the multiply-adds should be left; are both convolutions replaced?"
+    return _wrong_conclusion(runs["ordinary"], runs["separable"], measured["lost"], measured["clear"])
+
+
+def _wrong_conclusion(ordinary, separable, lost, clear):
+    expected = np.mean(ordinary) - np.mean(separable)
+    hints = {
+        -expected: "lost is the mean of the ordinary runs minus that of the separable ones, so a loss is positive",
+        max(ordinary) - max(separable): "compare the means of the runs, not the best ones",
+    }
+    default_hint = "lost is the mean accuracy of the ordinary runs minus that of the separable runs"
+    if hint := check_number(lost, "lost", expected, hints, default_hint, tolerance=1e-3):
+        return hint
+    if clear not in (True, False):
+        return "clear is True or False"
+    if clear != (min(ordinary) > max(separable) or min(separable) > max(ordinary)):
+        return "clear is True only if all runs of one network are better than all runs of the other"
     return None

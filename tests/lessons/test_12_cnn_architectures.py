@@ -16,7 +16,19 @@ def test_conv_costs_and_dense_costs_match_the_model(lesson):
     network = keras.Sequential([keras.Input((20, 20, 7)), keras.layers.Conv2D(9, 5), keras.layers.Flatten()])
     network.add(keras.layers.Dense(4))
     formula = lesson.conv_costs(16, 5, 7, 9) + lesson.dense_costs(16 * 16 * 9, 4)
-    assert formula.tolist() == [network.count_params(), sum(models.count_macs(network).values())]
+    expected = [network.count_params(), sum(models.count_macs(network).values()), 16 * 16 * 9 + 4]
+    assert formula.tolist() == expected
+    assert lesson.costs_of(network).tolist() == expected
+
+
+def test_squeeze_and_excitation_multiplies_channels(lesson):
+    x = np.random.default_rng(0).normal(size=(2, 3, 4, 32)).astype("float32")
+    inputs = keras.Input(x.shape[1:])
+    model = keras.Model(inputs, lesson.squeeze_and_excitation(inputs, reduction=8))
+    factors = np.asarray(model(x)) / x
+    assert np.ptp(factors, axis=(1, 2)).max() < 1e-5, "the same at all positions"
+    assert 0 < factors.min() < factors.max() < 1
+    assert model.count_params() == 2 * 32 * 4 + 4 + 32
 
 
 def test_lenet_has_the_layers_of_build_lenet5(lesson):
@@ -76,9 +88,23 @@ def bottleneck(
     return block
 
 
+def separable(**changes):
+    """Measurements and a conclusion that are correct without changes."""
+    measured = {"ordinary": (5, [0.4, 0.5, 0.6]), "separable": (1, [0.3, 0.4, 0.5]), "lost": 0.1, "clear": False}
+    return measured | changes
+
+
 ALTERNATIVES = {
     "12.bottleneck_block": [bottleneck(), bottleneck_as_a_model],
-    "12.separable_cnn": [{"ordinary": [5e6, np.array([0.4, 0.42, 0.39])], "separable": (1e6, (0.41, 0.38, 0.4))}],
+    "12.separable_cnn": [
+        {
+            "ordinary": [5e6, np.array([0.4, 0.42, 0.39])],
+            "separable": (1e6, (0.41, 0.38, 0.4)),
+            "lost": np.float32(0.0067),
+            "clear": np.False_,
+        },
+        separable(lost=-0.4, separable=(1, [0.9, 0.95, 0.85]), clear=True),
+    ],
     "12.vgg_dense_layer": [102_764_544.0],
 }
 
@@ -99,13 +125,20 @@ MISTAKES = {
         (lambda x, width: x[..., :4], "to the same shape"),
     ],
     "12.separable_cnn": [
-        ({"ordinary": (5, [0.4, 0.5, 0.6]), "separable": (4, [0.4, 0.5, 0.6])}, "less than half"),
-        ({"ordinary": (1, [0.4, 0.5, 0.6]), "separable": (4, [0.4, 0.5, 0.6])}, "exchanged"),
-        ({"ordinary": (5, [0.4]), "separable": (1, [0.4])}, "at least three"),
-        ({"ordinary": (5, [40, 50, 60]), "separable": (1, [40, 50, 60])}, "not percentages"),
-        ({"ordinary": (5, [0.4] * 3), "separable": (1, [0.4] * 3)}, "another seed"),
-        ({"ordinary": 5, "separable": 1}, "is a pair"),
-        ({"ordinary": (5, [0.4, 0.5, 0.6])}, "give"),
+        (separable(separable=(4, [0.4, 0.5, 0.6])), "less than half"),
+        (separable(ordinary=(1, [0.4, 0.5, 0.6]), separable=(4, [0.4, 0.5, 0.6])), "exchanged"),
+        (separable(ordinary=(5, [0.4])), "at least three"),
+        (separable(ordinary=(5, [40, 50, 60])), "not percentages"),
+        (separable(separable=(1, [0.4] * 3)), "another seed"),
+        (separable(ordinary=5), "are pairs"),
+        ({"ordinary": (5, [0.4, 0.5, 0.6]), "separable": (1, [0.3, 0.4, 0.5])}, "give"),
+        (separable(lost=-0.1), "a loss is positive"),
+        (separable(ordinary=(5, [0.4, 0.5, 0.7]), lost=0.2), "not the best ones"),
+        (separable(lost=0.3), "minus that of the separable"),
+        (separable(lost=None), "give one number"),
+        (separable(clear=True), "only if all runs"),
+        (separable(ordinary=(5, [0.6, 0.7, 0.8]), lost=0.3, clear=False), "only if all runs"),
+        (separable(clear="no"), "True or False"),
     ],
     "12.vgg_dense_layer": [
         (7 * 7 * 512 * 4096, "bias too"),
