@@ -121,7 +121,7 @@ def run(protocol, dataset, *, again=None, tables=TABLES, unfinished=UNFINISHED):
         print(f"{done}: {', '.join(map(str, row.values()))}: {value:.3f}", flush=True)
     state["rows"].sort(key=lambda done: [row.items() <= done.items() for row in protocol.ROWS].index(True))
     _write(target, table(protocol, dataset, state, code))
-    progress.unlink()
+    progress.unlink(missing_ok=True)  # it does not exist when no row was missing
     return target
 
 

@@ -44,7 +44,7 @@ class Panel:
 PANELS = (
     Panel("01", "Neurons and activations", "plot_boundary(ax, network)"),
     Panel("04", "Optimizers", "path = descend(method, rate, gradient, starts[6], race_steps)"),
-    Panel("11", "A CNN on CIFAR-10", "evaluate.worst_mistakes(test_labels, probs, 18)", crop=(0, 0.06, 0.665, 0.68)),
+    Panel("11", "A CNN on CIFAR-10", "evaluate.worst_mistakes(test[1], probs, 12)", crop=(0, 0.08, 0.5, 1)),
     Panel("19", "Attention", 'ax.imshow(head_weights, cmap="Blues", vmin=0)'),
     Panel("22", "Explaining predictions", "show_maps(range(3), saliency_maps)"),
     Panel("23", "Generative models", 'title="0, 1, 2, 3 out of noise"', crop=(0, 0.08, 1, 1)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dlkit.exercises.helpers import check_accuracies, check_keys, check_number, check_shape, checker
+from dlkit.exercises.helpers import check_number, check_shape, checker
 
 
 @checker("11.count_macs")
@@ -90,20 +90,47 @@ def _wrong_positions(student):
     return None
 
 
-@checker("11.five_points")
-def five_points(measured):
-    """Checks the experiment: at least five points more validation accuracy, with at most 60 seconds of training."""
-    if hint := check_keys(measured, dict.fromkeys(("before", "after"), "(accuracy, seconds)")):
-        return hint
-    try:
-        (before, _), (after, seconds) = ((float(a), float(s)) for a, s in (measured["before"], measured["after"]))
-    except (TypeError, ValueError):
-        return "each entry is a pair of numbers: (accuracy, seconds)"
-    if hint := check_accuracies((before, after)):
-        return hint
-    if seconds > 60:
-        return f"the budget is 60 s of training, but this took {seconds:.0f} s; where does the time go?"
-    if after - before < 0.05:
-        advice = "change one thing at a time, and keep what helps"
-        return f"the gain is {(after - before) * 100:+.1f} points, and the goal is 5; {advice}"
+@checker("11.predict_with_flip")
+def predict_with_flip(student):
+    """Checks the mean of the probabilities of images and of their mirror images."""
+    for shape in ((6, 5, 4, 3), (3, 4, 6, 1)):
+        rng = np.random.default_rng(0)
+        images = rng.integers(0, 256, shape).astype("uint8")
+        weights = rng.normal(0, 0.01, (np.prod(shape[1:]), 4))
+
+        def predict(batch, weights=weights):
+            scores = np.exp(np.reshape(np.asarray(batch, "float64"), (len(batch), -1)) @ weights)
+            return scores / scores.sum(axis=1, keepdims=True)
+
+        if hint := _wrong_average(student, predict, images):
+            return hint
     return None
+
+
+def _wrong_average(student, predict, images):
+    """A hint unless the student's function averages over the images and their mirror images; else None."""
+    plain, flipped = predict(images), predict(images[:, :, ::-1])
+    before = images.copy()
+    result = student(predict, images)
+    if not np.array_equal(images, before):
+        return "the given images were changed; flip a copy"
+    if hint := check_shape(result, plain.shape, f"return an array of the shape of the probabilities, {plain.shape}"):
+        return hint
+    mistakes = {
+        "this is only the prediction for the images as they are; average it with that for the mirror images": plain,
+        "this is only the prediction for the mirror images; average it with that for the images as they are": flipped,
+        "take the mean of the two predictions, not their sum; probabilities of an image sum to 1": plain + flipped,
+        "these images are upside down; axis 1 counts the rows, axis 2 the columns": (
+            (plain + predict(images[:, ::-1])) / 2
+        ),
+        "here the order of the images was reversed; axis 0 counts the images": (plain + plain[::-1]) / 2,
+        "here the color channels were reversed; axis 2 counts the columns": (plain + predict(images[..., ::-1])) / 2,
+        "average the probabilities, not the pixels": predict((images.astype(float) + images[:, :, ::-1]) / 2),
+    }
+    expected = (plain + flipped) / 2
+    if np.allclose(result, expected, atol=1e-6):
+        return None
+    for hint, values in mistakes.items():
+        if np.allclose(result, values, atol=1e-6):
+            return hint
+    return "average `predict(images)` and the prediction for the images with their columns in reversed order"
