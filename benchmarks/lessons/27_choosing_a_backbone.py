@@ -43,6 +43,7 @@ SETTINGS = {
     "rates": (1e-3, 3e-3, 1e-2),  # the best on validation images, with the first seed; attention: on both orders
     "mixing": {"epochs": 8, "seeds": (0, 1, 2, 3, 4)},
     "steps": {"epochs": 6, "seeds": (0, 1, 2)},
+    "equal work": {"epochs": 2, "seeds": (0, 1, 2)},  # about the multiply-adds of the 6 epochs of ConvNeXt
     "probe": {
         "pool": 3_000,  # each subset is drawn from the first training images
         "train_images": 1_500,
@@ -73,6 +74,7 @@ CELLS = {  # {table: {row: columns}}
     "mixing": dict.fromkeys(("attention", "convolution"), ("original", "rearranged")),
     "probe": SIZES,
     "steps": dict.fromkeys(STEPS, ("accuracy",)),
+    "equal work": {"ResNet": ("accuracy",)},
     "fine-tuning": {"mobilenet": (64,)},
 }
 ROWS = [
@@ -101,11 +103,11 @@ def prepare(lesson, dataset, settings=SETTINGS):
 
 
 def measure(lesson, table, row, column):
-    """One cell of one of the four tables.
+    """One cell of one of the five tables.
 
     Args:
         lesson: The module with the notebook's functions, after `prepare`.
-        table: String: "mixing", "steps", "probe" or "fine-tuning".
+        table: String: "mixing", "steps", "equal work", "probe" or "fine-tuning".
         row: String, the network.
         column: What changes along the row: the order of the patches, or the input size in pixels.
 
@@ -114,8 +116,8 @@ def measure(lesson, table, row, column):
     """
     if table == "mixing":
         return _measure_mixing(lesson, row, column)
-    if table == "steps":
-        return _measure_runs(lesson, lesson.build_step(row), lesson.settings["steps"])
+    if table in ("steps", "equal work"):
+        return _measure_runs(lesson, lesson.build_step(row), lesson.settings[table])
     return (_measure_probe if table == "probe" else _measure_fine_tuning)(lesson, row, column)
 
 
