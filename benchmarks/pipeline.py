@@ -1,8 +1,9 @@
-"""Augmented batches of 224 pixels: `data.pipeline` against two ways of using the same Keras layers with `tf.data`.
+"""Augmented batches of 224 pixels: `data.pipeline` against Keras as old tutorials and new guides use it, and at best.
 
-The first is that of Keras's guides, which augment after the resizing and decode the files in every epoch. The second is
-the best that plain `tf.data` offers: cache, augment, resize, the order that `data.pipeline` has. All three read the
-same folder, from scratch in every round, and deliver batches of the same size.
+The first is the deprecated `ImageDataGenerator`. The second is that of Keras's guides, which augment after the resizing
+and decode the files in every epoch. The third is the best that plain `tf.data` offers with the same Keras layers:
+cache, augment, resize, the order that `data.pipeline` has. All four read the same folder, from scratch in every round,
+and deliver batches of the same size.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 from PIL import Image
+from tensorflow.keras.preprocessing.image import ImageDataGenerator
 
 from benchmarks import harness
 from dlkit import data
@@ -52,6 +54,14 @@ def our_batches(folder):
     return data.pipeline(*data.image_folder(folder).train, batch_size=BATCH_SIZE, **options)
 
 
+def legacy_batches(folder):
+    """Builds one epoch of the deprecated `ImageDataGenerator`, with the same changes as `augmentation_layers`."""
+    generator = ImageDataGenerator(horizontal_flip=True, rotation_range=36)  # degrees: 0.1 of a full turn
+    options = {"target_size": IMAGE_SIZE, "batch_size": BATCH_SIZE, "interpolation": "bilinear"}
+    batches = generator.flow_from_directory(folder / "train", **options)
+    return (batches[k] for k in range(len(batches)))
+
+
 def guide_batches(folder):
     """Builds the dataset of Keras's guides: resize while reading, then augment."""
     augment = keras.Sequential(augmentation_layers())
@@ -76,7 +86,7 @@ def rate(make_batches, *args, epochs):
     """Images per second, with the time for making the dataset and reading the files included.
 
     Args:
-        make_batches: Function that returns a `tf.data.Dataset` of (images, labels).
+        make_batches: Function that returns an iterable of batches (images, labels).
         *args: Its arguments.
         epochs: Integer, the number of epochs.
     """
@@ -87,7 +97,7 @@ def rate(make_batches, *args, epochs):
 
 
 def measure(folder, side, rounds):
-    """Measures the three sides alternately, so that a busy moment of the machine slows all of them.
+    """Measures the four sides alternately, so that a busy moment of the machine slows all of them.
 
     Args:
         folder: Path of a folder that `write_folder` wrote.
@@ -95,10 +105,11 @@ def measure(folder, side, rounds):
         rounds: Integer, how often each side is measured.
 
     Returns:
-        Dictionary of lists of images per second: "ours", "guides", "plain".
+        Dictionary of lists of images per second: "ours", "legacy", "guides", "plain".
     """
     sides = {
         "ours": lambda: rate(our_batches, folder, epochs=EPOCHS[side]),
+        "legacy": lambda: rate(legacy_batches, folder, epochs=1),  # decodes and augments one image after the other
         "guides": lambda: rate(guide_batches, folder, epochs=1),  # decodes the files in every epoch
         "plain": lambda: rate(plain_batches, folder, side, epochs=EPOCHS[side]),
     }
@@ -120,6 +131,7 @@ def run(rounds=5):
     """
     dataset = data.load("cifar10")
     baselines = {
+        "legacy": ("-legacy", "the deprecated ImageDataGenerator with the same changes after the resizing"),
         "guides": ("", "Keras's guides: the same layers after the resizing"),
         "plain": ("-same-order", "plain tf.data with the same layers before the resizing"),
     }

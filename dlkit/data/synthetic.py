@@ -102,7 +102,7 @@ def shapes10(count, *, seed=0):
     return np.concatenate([_draw(rng, labels[start : start + 1000]) for start in range(0, count, 1000)]), labels
 
 
-def shapes10_scenes(count, *, size=64, max_shapes=3, seed=0):
+def shapes10_scenes(count, *, size=64, max_shapes=3, shapes=SHAPES, seed=0):
     """Draws scenes: one to `max_shapes` of the shapes of `shapes10` in one image, with masks and boxes.
 
     The shapes have different sizes, about 16 to 32 pixels, and overlap a little at most. The later one is in front.
@@ -111,6 +111,7 @@ def shapes10_scenes(count, *, size=64, max_shapes=3, seed=0):
         count: Integer, the number of scenes.
         size: Integer, default 64, their width and height in pixels.
         max_shapes: Integer, default 3, the largest number of shapes in a scene.
+        shapes: Names from `SHAPES`, default all of them, the shapes to draw from.
         seed: Integer, default 0.
 
     Returns:
@@ -120,6 +121,7 @@ def shapes10_scenes(count, *, size=64, max_shapes=3, seed=0):
         pixel in column i covers i to i + 1, and int64 of shape (n,), indices into `SHAPES`.
     """
     rng = np.random.default_rng(seed)
+    classes = np.array([SHAPES.index(name) for name in shapes])
     y, x = np.mgrid[0:size, 0:size].astype("float32") + 0.5
     images = np.empty((count, size, size, 3), "uint8")
     masks, all_boxes, all_labels = np.zeros((count, size, size), "uint8"), [], []
@@ -131,7 +133,7 @@ def shapes10_scenes(count, *, size=64, max_shapes=3, seed=0):
             cx, cy, radius = rng.uniform((0, 0, 1.5), (size, size, 5))
             scene = np.where((np.hypot(x - cx, y - cy) < radius)[..., None], rng.random(3, dtype="float32"), scene)
         layers = np.zeros((size, size), "int64")  # which shape is seen
-        labels = rng.integers(0, len(SHAPES), rng.integers(1, max_shapes + 1))
+        labels = classes[rng.integers(0, len(classes), rng.integers(1, max_shapes + 1))]
         for k, (label, (cx, cy, radius)) in enumerate(zip(labels, _places(rng, len(labels), size), strict=True)):
             tilt = rng.uniform(-0.6, 0.6)
             u = ((x - cx) * np.cos(tilt) + (y - cy) * np.sin(tilt)) / radius

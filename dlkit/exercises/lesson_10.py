@@ -9,22 +9,38 @@ from dlkit.exercises.helpers import checker
 
 @checker("10.order_of_steps")
 def order_of_steps(answer):
-    """Checks the order read, cache, shuffle, batch, augment, resize, prefetch; a hint says what a wrong order does."""
+    """Checks the orders for small and for large images; a hint says what a wrong order does."""
+    if not isinstance(answer, dict) or set(answer) != {"small", "large"}:
+        return 'give a dictionary with two lists: {"small": [...], "large": [...]}'
+    for size in ("small", "large"):
+        if hint := _wrong_steps(answer[size], is_small=size == "small"):
+            return f"{size} images: {hint}"
+    return None
+
+
+def _wrong_steps(steps, *, is_small):
+    """A hint when the steps are not in the best order for images smaller or larger than the network's input."""
     words = ("augment", "batch", "cache", "prefetch", "read", "resize", "shuffle")
-    answer = answer.tolist() if isinstance(answer, np.ndarray) else answer
-    if not isinstance(answer, (list, tuple)) or sorted(map(str, answer)) != sorted(words):
+    steps = steps.tolist() if isinstance(steps, np.ndarray) else steps
+    if not isinstance(steps, (list, tuple)) or sorted(map(str, steps)) != sorted(words):
         return f"give a list of these seven words, each once: {', '.join(words)}"
-    position = {word: list(answer).index(word) for word in words}
+    position = {word: list(steps).index(word) for word in words}
     rules = [  # the first must come before the second, because of the third
         ("read", "cache", "there is nothing to cache before the files are read"),
+        ("read", "resize", "there are no pixels to resize before the files are read"),
         ("cache", "augment", "the cache would store the first epoch's augmented images and repeat them in every epoch"),
         ("cache", "shuffle", "the cache would store the first epoch's order and repeat it in every epoch"),
-        ("cache", "resize", "the cache would store resized images, which need many times the memory"),
         ("shuffle", "batch", "complete batches would be shuffled, and the same images would always be in one batch"),
         ("cache", "batch", "shuffling needs single images, so what is cached should be single images too"),
         ("batch", "augment", "images would be augmented one by one; a complete batch at once is faster"),
-        ("augment", "resize", "augmenting the larger, resized images is many times the work"),
     ]
+    if is_small:
+        rules += [
+            ("cache", "resize", "the cache would store enlarged images, which need many times the memory"),
+            ("augment", "resize", "augmenting the enlarged images is many times the work"),
+        ]
+    else:
+        rules += [("resize", "cache", "the cache would store photographs of full size, many times the memory")]
     for first, second, consequence in rules:
         if position[first] > position[second]:
             return f"{second} comes before {first} here: {consequence}"

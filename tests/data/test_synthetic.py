@@ -53,6 +53,12 @@ def test_scenes_have_boxes_and_masks_that_agree():
     np.testing.assert_array_equal(images, synthetic.shapes10_scenes(60, seed=3)[0])
 
 
+def test_scenes_hold_only_the_given_shapes():
+    _, masks, _, labels = synthetic.shapes10_scenes(30, shapes=("cross", "ring"), seed=3)
+    assert set(np.concatenate(labels)) == {1, 5}
+    assert set(np.unique(masks)) == {0, 2, 6}
+
+
 def test_digits28_keeps_digits_and_labels():
     images, labels = data.load("digits").train
     made, made_labels = synthetic.digits28(images[:50], labels[:50], 300, seed=1)

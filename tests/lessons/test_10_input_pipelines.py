@@ -36,6 +36,50 @@ def test_batches_by_hand_yield_each_pair_once(lesson):
     assert batches[0][1].tolist() != sorted(batches[0][1])
 
 
+@pytest.mark.parametrize("buffer_size", [1, 2, 7, 20, 30])
+def test_shuffle_by_hand_yields_each_once_and_at_most_a_buffer_too_early(lesson, buffer_size):
+    outputs = [[*lesson.shuffle_by_hand(range(20), buffer_size, np.random.default_rng(seed))] for seed in range(50)]
+    for out in outputs:
+        assert sorted(out) == list(range(20))
+        assert all(value <= position + buffer_size - 1 for position, value in enumerate(out))
+    firsts = {out[0] for out in outputs}
+    assert firsts == set(range(buffer_size)) or buffer_size > 7
+    assert (len(set(map(tuple, outputs))) == 1) == (buffer_size == 1)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_mixing_by_hand_matches_keras(lesson, seed):
+    rng = np.random.default_rng(seed)
+    images = rng.uniform(0, 255, (6, 16, 24, 3)).astype("float32")
+    labels = np.eye(4, dtype="float32")[rng.integers(0, 4, 6)]
+    layer = keras.layers.MixUp(alpha=0.5, seed=seed)
+    drawn = {
+        key: np.array(value)
+        for key, value in layer.get_random_transformation({"images": images, "labels": labels}).items()
+    }
+    mixed, mixed_labels = lesson.mixup_by_hand(images, labels, drawn["permutation_order"], drawn["mix_weight"])
+    np.testing.assert_allclose(mixed, layer.transform_images(images, drawn), atol=1e-3)
+    np.testing.assert_allclose(mixed_labels, layer.transform_labels(labels, drawn), atol=1e-5)
+
+
+def test_cutmix_by_hand_weighs_labels_by_area(lesson):
+    images = np.zeros((2, 32, 32, 3)) + np.array([0, 1])[:, None, None, None]
+    masks = np.zeros((2, 32, 32, 3), bool)
+    masks[0, :16, 8:24] = True
+    mixed, labels = lesson.cutmix_by_hand(images, np.eye(2), np.array([1, 0]), masks)
+    assert mixed[0].mean() == pytest.approx(0.25)
+    assert (mixed[1] == 1).all()
+    np.testing.assert_allclose(labels, [[0.75, 0.25], [0, 1]])
+
+
+def test_half_turn_turns_about_half_of_the_images(lesson):
+    images = np.random.default_rng(0).integers(0, 256, (400, 5, 5, 1)).astype("uint8")
+    result = lesson.half_turn(tf.constant(images), (1, 2)).numpy()
+    turned = (result == images[:, ::-1, ::-1]).all(axis=(1, 2, 3))
+    assert (turned | (result == images).all(axis=(1, 2, 3))).all()
+    assert 150 < turned.sum() < 250
+
+
 def test_broken_datasets_mismatch_only_validation_labels(lesson):
     images = np.broadcast_to(np.arange(1300)[:, None, None], (1300, 2, 2))
     train_ds, val_ds = lesson.broken_datasets(images, np.arange(1300))
@@ -106,10 +150,16 @@ class ShuffledBatches:
             yield self.images[rows], self.labels[rows]
 
 
-STEPS = ("read", "cache", "shuffle", "batch", "augment", "resize", "prefetch")
+SMALL = ("read", "cache", "shuffle", "batch", "augment", "resize", "prefetch")
+LARGE = ("read", "resize", "cache", "shuffle", "batch", "augment", "prefetch")
+
+
+def both(small=SMALL, large=LARGE):
+    return {"small": small, "large": large}
+
 
 ALTERNATIVES = {
-    "10.order_of_steps": [STEPS, np.array(STEPS)],
+    "10.order_of_steps": [both(), both(np.array(SMALL), list(LARGE))],
     "10.repaired_datasets": [
         datasets(),
         lambda x, y: (ShuffledBatches(x[:1000], y[:1000]), [(x[1000:1150], y[1000:1150]), (x[1150:], y[1150:])]),
@@ -119,15 +169,22 @@ ALTERNATIVES = {
 
 MISTAKES = {
     "10.order_of_steps": [
-        (["read", "augment", "cache", "shuffle", "batch", "resize", "prefetch"], "augmented images and repeat"),
-        (["read", "shuffle", "cache", "batch", "augment", "resize", "prefetch"], "first epoch's order"),
-        (["read", "cache", "batch", "shuffle", "augment", "resize", "prefetch"], "always be in one batch"),
-        (["read", "cache", "shuffle", "augment", "batch", "resize", "prefetch"], "one by one"),
-        (["read", "cache", "shuffle", "batch", "resize", "augment", "prefetch"], "many times the work"),
-        (["read", "resize", "cache", "shuffle", "batch", "augment", "prefetch"], "many times the memory"),
-        (["read", "prefetch", "cache", "shuffle", "batch", "augment", "resize"], "comes last"),
-        (["cache", "read", "shuffle", "batch", "augment", "resize", "prefetch"], "nothing to cache"),
-        (["read", "cache"], "seven words"),
+        (both(["read", "augment", "cache", "shuffle", "batch", "resize", "prefetch"]), "augmented images and repeat"),
+        (both(["read", "shuffle", "cache", "batch", "augment", "resize", "prefetch"]), "first epoch's order"),
+        (both(["read", "cache", "batch", "shuffle", "augment", "resize", "prefetch"]), "always be in one batch"),
+        (both(["read", "cache", "shuffle", "augment", "batch", "resize", "prefetch"]), "one by one"),
+        (both(["read", "cache", "shuffle", "batch", "resize", "augment", "prefetch"]), "many times the work"),
+        (both(LARGE), "enlarged images, which need many times the memory"),
+        (both(["read", "prefetch", "cache", "shuffle", "batch", "augment", "resize"]), "comes last"),
+        (both(["cache", "read", "shuffle", "batch", "augment", "resize", "prefetch"]), "nothing to cache"),
+        (both(["read", "cache"]), "seven words"),
+        (both(large=SMALL), "photographs of full size"),
+        (both(large=["resize", "read", "cache", "shuffle", "batch", "augment", "prefetch"]), "no pixels"),
+        (
+            both(large=["read", "resize", "augment", "cache", "shuffle", "batch", "prefetch"]),
+            "augmented images and repeat",
+        ),
+        (list(SMALL), "dictionary"),
     ],
     "10.repaired_datasets": [
         (datasets(shuffled="images"), "another image's label"),
